@@ -1,0 +1,3 @@
+//! The `whynotready` binary: hands its arguments to the library.
+
+fn main() {}
