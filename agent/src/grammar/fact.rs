@@ -171,6 +171,26 @@ kinds! {
     AllocationFailure = "allocation-failure",
     /// `cgroup: fork rejected by pids controller`.
     PidsLimit = "pids-limit",
+    // ---- derived by detectors from several lines (see `evidence::detector`); no single line says them
+    /// A unit's process exits again and again soon after each start.
+    CrashLoop = "crash-loop",
+    /// The kubelet did not run for a while although its process existed: it says itself how late it is, or it speaks
+    /// after a silence of things that only a standstill explains.
+    Stall = "stall",
+    /// Lines were written much later than their own header says: the writer or journald did not get to run.
+    LogLag = "log-lag",
+    /// Wall time moved against monotonic time within one boot.
+    ClockJump = "clock-jump",
+    /// A new boot follows another one.
+    BootChange = "boot-change",
+    /// The record stops although nothing ordered a shutdown.
+    RecordEnds = "record-ends",
+    /// The heartbeat fails: a run of failed renewals that no success has ended.
+    HeartbeatRun = "heartbeat-run",
+    /// A unit was stopped in order and has not been started again.
+    StaysStopped = "stays-stopped",
+    /// The kubelet writes nothing although it runs and others write.
+    Silence = "silence",
 }
 
 /// What an attribute may hold.
@@ -317,6 +337,19 @@ pub const VOCABULARY: &[KindSpec] = &[
     KindSpec { kind: Kind::NetnsWait, attrs: &[("device", Domain::Text), ("count", Domain::Int)] },
     KindSpec { kind: Kind::AllocationFailure, attrs: &[("what", Domain::Words(&["page", "slub", "cgroup"]))] },
     KindSpec { kind: Kind::PidsLimit, attrs: &[("memcg", Domain::Text)] },
+    KindSpec { kind: Kind::CrashLoop, attrs: &[
+        ("role", Domain::Words(ROLES)), ("restarts", Domain::Int), ("uptime_s", Domain::Int),
+        ("code", Domain::Words(&["exited", "killed", "dumped", "unknown"])), ("status", Domain::Int), ("signal", Domain::Text),
+        ("registers", Domain::Words(&["yes", "no"])),
+    ] },
+    KindSpec { kind: Kind::Stall, attrs: &[("seconds", Domain::Int), ("witness", Domain::Words(&["housekeeping", "trace", "runtime-timer", "own-timers"]))] },
+    KindSpec { kind: Kind::LogLag, attrs: &[("ms", Domain::Int)] },
+    KindSpec { kind: Kind::ClockJump, attrs: &[("offset_s", Domain::Int), ("direction", Domain::Words(&["forward", "backward"]))] },
+    KindSpec { kind: Kind::BootChange, attrs: &[("how", Domain::Words(&["ordered", "unclean", "unknown"])), ("gap_s", Domain::Int)] },
+    KindSpec { kind: Kind::RecordEnds, attrs: &[("how", Domain::Words(&["unclean"]))] },
+    KindSpec { kind: Kind::HeartbeatRun, attrs: &[("state", Domain::Words(&["failing", "lost"])), ("seconds", Domain::Int)] },
+    KindSpec { kind: Kind::StaysStopped, attrs: &[("role", Domain::Words(ROLES)), ("seconds", Domain::Int), ("why", Domain::Words(&["job", "dependency", "unknown"]))] },
+    KindSpec { kind: Kind::Silence, attrs: &[("seconds", Domain::Int)] },
 ];
 
 /// The specification of a kind.
