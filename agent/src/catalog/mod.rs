@@ -1,0 +1,3 @@
+//! What causes look like: TOML files, checked at load, compiled to matchers. Pure but for reading an overlay directory.
+
+pub mod schema;
