@@ -238,7 +238,7 @@ pub struct ConditionFile {
 }
 
 /// One step of the cure.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RemedyFile {
     /// What to do, in words.
