@@ -1,8 +1,15 @@
 //! Why did this kubelet stop posting node status? The library behind the `whynotready` binary.
 //!
-//! `agent/ARCHITECTURE.md` is the map. In one line: `input` and `journal` read logs, [`grammar`] turns lines into
-//! typed facts, [`catalog`] says what causes look like, `evidence` and `diagnosis` reason (pure), `export` renders.
+//! `agent/ARCHITECTURE.md` is the map. In one line: [`input`] and [`journal`] read logs, [`grammar`] turns lines into
+//! typed facts, [`catalog`] says what causes look like, [`evidence`] and [`diagnosis`] reason (pure), [`export`] renders.
 
 pub mod catalog;
+pub mod cli;
+pub mod diagnosis;
+pub mod evidence;
+pub mod export;
 pub mod grammar;
+pub mod input;
+pub mod journal;
 pub mod model;
+pub mod pipeline;

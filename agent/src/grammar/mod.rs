@@ -3,3 +3,5 @@
 
 pub mod fact;
 pub mod line;
+pub mod origin;
+pub mod parse;

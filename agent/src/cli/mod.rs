@@ -1,0 +1,1 @@
+//! The subcommands and their exit codes.

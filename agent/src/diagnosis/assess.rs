@@ -1,0 +1,90 @@
+//! Which causes are asserted in a window, and how sure.
+
+use crate::catalog::compile::Condition;
+use crate::catalog::load::Catalog;
+use crate::evidence::track::{Asserted, Track, Window};
+use crate::grammar::line::Origin;
+use crate::model::finding::Verdict;
+use crate::model::time::Moment;
+
+/// An asserted cause.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// Its index in the catalog.
+    pub cause: usize,
+    /// How sure.
+    pub verdict: Verdict,
+    /// Its first evidence.
+    pub first: Moment,
+    /// Its last evidence.
+    pub last: Moment,
+    /// Its asserted signals, by index in the catalog.
+    pub signals: Vec<(usize, Asserted)>,
+    /// True where all of its evidence is about calls that fail as long as the effect lasts, or was given while the
+    /// machine went down: such evidence may be written long after the onset.
+    pub may_be_late: bool,
+}
+
+/// Who was heard of at all: the absence of words means something only where their writer was heard.
+#[derive(Debug, Default, Clone)]
+pub struct Coverage {
+    heard: Vec<Origin>,
+}
+
+impl Coverage {
+    /// Notes that a writer was heard.
+    pub fn hear(&mut self, origin: Origin) {
+        if !self.heard.contains(&origin) {
+            self.heard.push(origin);
+        }
+    }
+
+    /// Whether one of these writers was heard; an empty list is anybody.
+    pub fn covers(&self, origins: &[Origin]) -> bool {
+        origins.is_empty() && !self.heard.is_empty() || origins.iter().any(|o| self.heard.contains(o))
+    }
+}
+
+/// The causes that are asserted in this window, in the catalog's order.
+pub fn assess(catalog: &Catalog, tracks: &[Track], window: Window, coverage: &Coverage) -> Vec<Found> {
+    let judged: Vec<Option<Asserted>> =
+        catalog.signals.iter().zip(tracks).map(|(signal, track)| track.judge(signal, window)).collect();
+    let mut found = Vec::new();
+    for (index, cause) in catalog.causes.iter().enumerate() {
+        let verdict = if cause.confirmed.as_ref().is_some_and(|c| holds(c, &judged)) {
+            let refutable = cause.confirmed.iter().flat_map(|c| &c.none).all(|s| coverage.covers(&catalog.signals[*s].origins));
+            Some((if refutable { Verdict::Confirmed } else { Verdict::Probable }, cause.confirmed.as_ref()))
+        } else if cause.probable.as_ref().is_some_and(|c| holds(c, &judged)) {
+            Some((Verdict::Probable, cause.probable.as_ref()))
+        } else {
+            None
+        };
+        let Some((verdict, Some(condition))) = verdict else { continue };
+        let signals: Vec<(usize, Asserted)> = catalog
+            .signals
+            .iter()
+            .enumerate()
+            .filter(|(i, s)| s.cause == index || condition.all.contains(i) || condition.any.contains(i))
+            .filter_map(|(i, _)| judged[i].clone().map(|a| (i, a)))
+            .collect();
+        // The onset is that of the signals that the verdict rests on.
+        let rests: Vec<&(usize, Asserted)> =
+            signals.iter().filter(|(i, _)| condition.all.contains(i) || condition.any.contains(i)).collect();
+        let (Some(first), Some(last)) =
+            (rests.iter().map(|(_, a)| a.first).min(), rests.iter().map(|(_, a)| a.last).max())
+        else {
+            continue;
+        };
+        let may_be_late = rests.iter().all(|(i, _)| catalog.signals[*i].about_calls || catalog.signals[*i].testimony);
+        found.push(Found { cause: index, verdict, first, last, signals, may_be_late });
+    }
+    found
+}
+
+fn holds(condition: &Condition, judged: &[Option<Asserted>]) -> bool {
+    let asserted = |signal: &usize| judged[*signal].is_some();
+    condition.all.iter().all(asserted)
+        && (condition.any.is_empty() || condition.any.iter().any(asserted))
+        && !condition.none.iter().any(asserted)
+        && !(condition.all.is_empty() && condition.any.is_empty())
+}

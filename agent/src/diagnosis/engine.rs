@@ -1,0 +1,1 @@
+//! The engine: inputs in, steps out; no clock, no I/O.

@@ -1,0 +1,8 @@
+//! The reasoning: is an effect present, which causes are asserted, which of them explains it. Pure and deterministic.
+
+pub mod assess;
+pub mod effect;
+pub mod engine;
+pub mod finding;
+pub mod readiness;
+pub mod roles;

@@ -1,0 +1,1 @@
+//! Renders a diagnosis: text for a person, JSON for a machine.

@@ -1,0 +1,1 @@
+//! From paths to the engine's inputs: detects what a file is, opens it, turns entries and lines into observations.
