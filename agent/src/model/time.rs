@@ -33,6 +33,11 @@ impl Timestamp {
         self.strftime("%Y-%m-%d")
     }
 
+    /// `YYYYMMDDThhmmss.mmmZ`: part of ids.
+    pub fn compact(self) -> String {
+        self.strftime("%Y%m%dT%H%M%S%.3fZ")
+    }
+
     fn strftime(self, format: &str) -> String {
         jiff::Timestamp::from_microsecond(self.0)
             .map_or_else(|_| format!("@{}", self.0), |t| t.strftime(format).to_string())
@@ -62,7 +67,7 @@ impl<'de> Deserialize<'de> for Timestamp {
 /// A moment on the record's own time line. Order and intervals are `t`: it follows boot-relative time within a boot and
 /// never goes back, whatever the wall clock does. Where the input has no boot-relative time, it follows wall time or,
 /// without any, the order of lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Moment {
     /// Microseconds; only differences mean something.
     pub t: i64,

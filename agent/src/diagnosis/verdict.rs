@@ -1,0 +1,247 @@
+//! The answer at one time: which window counts, which findings come of it, and what is to be said of the node.
+
+use super::assess::{self, Found};
+use super::effect::Effect;
+use super::engine::Engine;
+use super::episodes::recovery;
+use super::finding::{self, Context};
+use super::roles::{self, Ranked};
+use crate::evidence::track::Window;
+use crate::model::diagnosis::{Diagnosis, HeartbeatState, NodeVerdict, SCHEMA_VERSION};
+use crate::model::episode::{Candidate, Episode, EpisodeState};
+use crate::model::finding::{Finding, Role, Verdict};
+use crate::model::time::{Moment, SECOND, Timestamp};
+
+/// A cause may have begun this long before its effect: longer than the edges' lags but for the longest.
+const LOOK_BACK: i64 = 1800 * SECOND;
+/// What is to be seen still at the end of an effect must have been seen within this of it: the longest time between two
+/// failing calls is a watch's time-out of 30 s and its back-off of 30 s (client-go reflector).
+const TAIL: i64 = 65 * SECOND;
+/// Without an effect a cause counts as a risk if it was seen this recently.
+const RISK: i64 = 300 * SECOND;
+/// The effects that a root cause explains, all of them.
+const EXPLAINED: &[&str] = &[
+    "heartbeat-lost",
+    "heartbeat-failing",
+    "heartbeat-intermittent",
+    "node-not-ready",
+    "journal-ended",
+];
+
+/// Findings and, where none is a root cause, candidates of the episode with this effect.
+pub(super) fn of_episode(engine: &Engine, effect: &Effect, id: &str) -> (Vec<Finding>, Vec<Candidate>) {
+    let from = (effect.since.t - LOOK_BACK).max(
+        engine
+            .episodes
+            .last_end()
+            .filter(|e| e.t < effect.since.t)
+            .map_or(i64::MIN, |e| e.t - TAIL),
+    );
+    let to = engine.last.map_or(effect.last.t, |l| l.t);
+    let half = effect.since.t + (effect.last.t - effect.since.t) / 2;
+    let window = Window {
+        from,
+        to,
+        tail: (effect.last.t - TAIL).max(half.min(effect.last.t - 15 * SECOND)),
+    };
+    let found = assess::assess(&engine.catalog, &engine.tracks, window, &engine.coverage);
+    let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
+    let effects = explained_effects(effect.id);
+    let ranked = roles::rank(&engine.catalog, found, effects, Some(effect.since.t));
+    let context = Context {
+        episode: Some(id.to_owned()),
+        effect: Some(effect.id.to_owned()),
+        premise: false,
+        earliest: effect.earliest,
+        coverage: &engine.coverage,
+        asserted: &asserted,
+        since: Timestamp(effect.since.wall.0 - (effect.since.t - from.max(engine.first.map_or(from, |f| f.t)))),
+    };
+    findings(engine, &ranked, &context)
+}
+
+/// An effect stands for what it deepens into: a cause that leads to `heartbeat-lost` explains that it fails.
+fn explained_effects(id: &str) -> &'static [&'static str] {
+    match id {
+        "node-not-ready" => &["node-not-ready"],
+        _ => &[
+            "heartbeat-lost",
+            "heartbeat-failing",
+            "heartbeat-intermittent",
+            "journal-ended",
+        ],
+    }
+}
+
+fn findings(engine: &Engine, ranked: &[Ranked], context: &Context<'_>) -> (Vec<Finding>, Vec<Candidate>) {
+    let has_root = ranked.iter().any(|r| r.role == Role::RootCause);
+    let findings = ranked
+        .iter()
+        .filter(|r| has_root || r.role == Role::Risk)
+        .map(|r| finding::finding(&engine.catalog, r, context))
+        .collect();
+    let candidates = if has_root {
+        Vec::new()
+    } else {
+        ranked.iter().map(|r| candidate(engine, &r.found)).collect()
+    };
+    (findings, candidates)
+}
+
+fn candidate(engine: &Engine, found: &Found) -> Candidate {
+    let file = &engine.catalog.causes[found.cause].file;
+    Candidate {
+        cause: file.id.clone(),
+        speaks_for: finding::speaks_for(&engine.catalog, found),
+        against: file
+            .verdict
+            .decides
+            .iter()
+            .map(|d| format!("not seen: {}", d.signal))
+            .collect(),
+    }
+}
+
+/// The answer at the last input.
+pub(super) fn diagnosis(engine: &Engine) -> Diagnosis {
+    let now = engine.now();
+    let mut effects = engine.effects.clone();
+    let heartbeat = effects.heartbeat(now);
+    let node_ready = effects.readiness.posted(now);
+    let mut episodes: Vec<Episode> = Vec::new();
+    let (mut found, mut candidates) = (Vec::new(), Vec::new());
+    let verdict;
+    if let Some(effect) = engine.present() {
+        let open = engine.episodes.open().map(|o| o.id.clone()).unwrap_or_default();
+        let (f, c) = of_episode(engine, &effect, &open);
+        if engine.episodes.is_fading() {
+            episodes.push(episode(&open, &effect, Some(now), (f, c)));
+            verdict = with_risks(engine, now, &mut found);
+        } else {
+            verdict = if f.iter().any(|f| f.role == Role::RootCause) {
+                NodeVerdict::RootCause
+            } else {
+                NodeVerdict::Inconclusive
+            };
+            (found, candidates) = (f.clone(), c.clone());
+            episodes.push(episode(&open, &effect, None, (f, c)));
+        }
+    } else if engine.options.premise && engine.episodes.ended().next().is_none() && !effects.shown_alive(now) {
+        (found, candidates) = of_premise(engine);
+        verdict = match found.first().map(|f| f.role) {
+            Some(Role::RootCause) => NodeVerdict::RootCause,
+            _ if heartbeat.state == HeartbeatState::Ok => NodeVerdict::Healthy,
+            _ => NodeVerdict::Inconclusive,
+        };
+    } else {
+        verdict = with_risks(engine, now, &mut found);
+    }
+    episodes.extend(engine.episodes.ended().cloned());
+    Diagnosis {
+        schema_version: SCHEMA_VERSION.into(),
+        node: None,
+        at: now.wall,
+        boot_id: None,
+        verdict,
+        node_ready,
+        heartbeat,
+        findings: found,
+        candidates,
+        episodes,
+        gaps: engine.gaps.clone(),
+    }
+}
+
+fn episode(
+    id: &str,
+    effect: &Effect,
+    ended: Option<Moment>,
+    (findings, candidates): (Vec<Finding>, Vec<Candidate>),
+) -> Episode {
+    Episode {
+        id: id.to_owned(),
+        state: if ended.is_some() {
+            EpisodeState::Ended
+        } else {
+            EpisodeState::Open
+        },
+        effect: effect.id.to_owned(),
+        opened_at: effect.since.wall,
+        ended_at: ended.map(|m| m.wall),
+        end_reason: ended.map(|_| recovery(effect.id).to_owned()),
+        findings,
+        candidates,
+    }
+}
+
+/// Every cause that is asserted anywhere in what was seen, with its own verdict: neither premise nor effect weighs in.
+pub(super) fn asserted(engine: &Engine) -> Vec<(String, Verdict)> {
+    let window = Window {
+        from: i64::MIN,
+        to: i64::MAX,
+        tail: i64::MIN,
+    };
+    assess::assess(&engine.catalog, &engine.tracks, window, &engine.coverage)
+        .into_iter()
+        .map(|f| (engine.catalog.causes[f.cause].file.id.clone(), f.verdict))
+        .collect()
+}
+
+/// The premise stands in for an effect that the input neither shows nor refutes: a dozen quoted lines.
+fn of_premise(engine: &Engine) -> (Vec<Finding>, Vec<Candidate>) {
+    let window = Window {
+        from: i64::MIN,
+        to: i64::MAX,
+        tail: i64::MIN,
+    };
+    let found = assess::assess(&engine.catalog, &engine.tracks, window, &engine.coverage);
+    let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
+    let ranked = roles::rank(&engine.catalog, found, EXPLAINED, None);
+    let effect = ranked
+        .first()
+        .filter(|r| r.role == Role::RootCause)
+        .and_then(|r| r.path.last())
+        .map(|node| engine.catalog.graph.ids[*node].clone());
+    let context = Context {
+        episode: None,
+        effect,
+        premise: true,
+        earliest: None,
+        coverage: &engine.coverage,
+        asserted: &asserted,
+        since: engine.first.unwrap_or_default().wall,
+    };
+    findings(engine, &ranked, &context)
+}
+
+/// Causes that are there without an effect.
+fn with_risks(engine: &Engine, now: Moment, findings: &mut Vec<Finding>) -> NodeVerdict {
+    let window = Window {
+        from: now.t - LOOK_BACK,
+        to: now.t,
+        tail: now.t - TAIL,
+    };
+    let mut found = assess::assess(&engine.catalog, &engine.tracks, window, &engine.coverage);
+    found.retain(|f| f.last.t >= now.t - RISK);
+    let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
+    let context = Context {
+        episode: None,
+        effect: None,
+        premise: false,
+        earliest: None,
+        coverage: &engine.coverage,
+        asserted: &asserted,
+        since: Timestamp(now.wall.0 - LOOK_BACK),
+    };
+    let ranked = roles::rank(&engine.catalog, found, EXPLAINED, None);
+    for mut r in ranked.into_iter().filter(|r| r.role != Role::Consequence) {
+        r.role = Role::Risk;
+        r.path.clear();
+        findings.push(finding::finding(&engine.catalog, &r, &context));
+    }
+    if findings.is_empty() {
+        NodeVerdict::Healthy
+    } else {
+        NodeVerdict::AtRisk
+    }
+}
