@@ -108,10 +108,10 @@ pub(super) fn compile(parts: Parts, faults: &mut Vec<Fault>) -> Catalog {
             let (confirmed, probable) = (condition(&file.verdict.confirmed), condition(&file.verdict.probable));
             let parent = file.parent.as_ref().and_then(|p| names.iter().position(|n| n == p));
             Cause {
+                file,
                 confirmed,
                 probable,
                 parent,
-                file,
             }
         })
         .collect();

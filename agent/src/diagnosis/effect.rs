@@ -157,7 +157,7 @@ impl Effects {
                     first: at,
                     last: at,
                     count: 1,
-                })
+                });
             }
         }
     }

@@ -112,25 +112,25 @@ impl Engine {
         }
         let mut observation = observation.clone();
         observation.facts.extend(facts);
-        self.take(Arc::new(observation), transitions);
+        self.take(&Arc::new(observation), transitions);
     }
 
     /// An observation whose facts are complete.
-    fn take(&mut self, observation: Arc<Observation>, transitions: &mut Vec<Transition>) {
+    fn take(&mut self, observation: &Arc<Observation>, transitions: &mut Vec<Transition>) {
         let at = observation.at;
-        self.going_down.observe(&observation);
+        self.going_down.observe(observation);
         let testimony = self.going_down.is_so(at);
         if observation.origin == Origin::Kubelet && observation.facts.iter().any(|f| f.kind == Kind::KubeletStart) {
             self.kubelet_started = Some(at.t);
         }
-        for hit in self.catalog.matcher.hits(&observation) {
+        for hit in self.catalog.matcher.hits(observation) {
             let quiet = self.catalog.signals[hit.signal].not_after_start;
             if quiet > 0 && self.kubelet_started.is_some_and(|s| at.t - s < quiet) {
                 continue;
             }
             self.tracks[hit.signal].add(
                 Sample {
-                    observation: Arc::clone(&observation),
+                    observation: Arc::clone(observation),
                     fact: hit.fact,
                 },
                 testimony,
@@ -138,9 +138,9 @@ impl Engine {
         }
         self.coverage.hear(observation.origin);
         if testimony {
-            self.effects.testify(&observation);
+            self.effects.testify(observation);
         } else {
-            self.effects.observe(&observation);
+            self.effects.observe(observation);
         }
         self.advance(at, transitions);
     }
@@ -211,7 +211,7 @@ impl Engine {
         let present = self.effects.present(now);
         if let Some(ended) = self.episodes.follow(present, now, transitions) {
             let (findings, candidates) = verdict::of_episode(self, &ended.effect_now(), &ended.id);
-            self.episodes.close(ended, findings, candidates);
+            self.episodes.close(&ended, findings, candidates);
         }
     }
 

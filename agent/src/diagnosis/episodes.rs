@@ -168,7 +168,7 @@ impl Episodes {
     }
 
     /// Gives an episode that is over its findings.
-    pub fn close(&mut self, ended: Open, findings: Vec<Finding>, candidates: Vec<Candidate>) {
+    pub fn close(&mut self, ended: &Open, findings: Vec<Finding>, candidates: Vec<Candidate>) {
         if let Some(episode) = self.ended.iter_mut().find(|e| e.id == ended.id) {
             episode.findings = findings;
             episode.candidates = candidates;

@@ -64,7 +64,7 @@ impl Detector for Restarts {
                         status: None,
                         signal: None,
                     };
-                    self.kubelet.exit("kubelet", exit, None, facts);
+                    self.kubelet.exit("kubelet", &exit, None, facts);
                 }
                 _ => {}
             }
@@ -105,7 +105,7 @@ impl Life {
                     status: fact.int("status"),
                     signal: fact.text("signal").map(str::to_owned),
                 };
-                self.exit(role, exit, None, facts);
+                self.exit(role, &exit, None, facts);
             }
             Some("restart-scheduled") if fact.int("restarts") >= Some(COUNTER) => {
                 let exit = self.exits.back().cloned().unwrap_or(Exit {
@@ -121,7 +121,7 @@ impl Life {
         }
     }
 
-    fn exit(&mut self, role: &'static str, exit: Exit, counter: Option<i64>, facts: &mut Vec<Fact>) {
+    fn exit(&mut self, role: &'static str, exit: &Exit, counter: Option<i64>, facts: &mut Vec<Fact>) {
         // `Failed at step EXEC` and `Main process exited` are the same exit.
         if self.exits.back().is_some_and(|e| exit.at.t - e.at.t < SECOND / 2) {
             return;
@@ -137,7 +137,7 @@ impl Life {
             .take_while(|e| exit.at.t - e.at.t < CYCLE as i64 * SHORT_LIFE)
             .count();
         if short >= CYCLE || counter.is_some() {
-            facts.push(self.cycle(role, &exit, counter));
+            facts.push(self.cycle(role, exit, counter));
         }
         self.registered = false;
     }
