@@ -43,7 +43,7 @@ const OPS: &[(&str, &str)] = &[
     ("ailed creating a mirror pod", "pod"),
     ("ailed deleting a mirror pod", "pod"),
     ("ailed to fetch token", "token"),
-    ("failed to contact API server when waiting for CSINode", "csinode"),
+    ("ailed to contact API server when waiting for CSINode", "csinode"),
 ];
 
 /// What shows that a line quotes somebody else's request.
@@ -78,7 +78,7 @@ pub(super) fn fact(statement: &Statement<'_>) -> Option<Fact> {
         return None;
     }
     let by_message = OPS.iter().find(|(words, _)| message.contains(words)).map(|(_, op)| *op);
-    if by_message == Some("") || message.starts_with("nable to register mirror pod") {
+    if by_message == Some("") {
         return None;
     }
     let detail = detail(statement);
@@ -93,7 +93,7 @@ pub(super) fn fact(statement: &Statement<'_>) -> Option<Fact> {
     // Without an error class only the kubelet's own carriers count: some watches end without a fault.
     let class = match class {
         Some(class) => class,
-        None if matches!(op, "lease" | "node-status" | "register") => Class {
+        None if by_message.is_some() && matches!(op, "lease" | "node-status" | "register") => Class {
             error: "other",
             stage: "unknown",
         },
@@ -143,7 +143,11 @@ fn is_bare_cache_miss(message: &str) -> bool {
 }
 
 fn with_target(mut fact: Fact, request: Option<url::Request<'_>>, detail: &str) -> Fact {
-    let peer = url::peer(detail);
+    let peer = if detail.contains("lookup ") {
+        None
+    } else {
+        url::peer(detail)
+    };
     if let Some(request) = request {
         if let Some(verb) = request.verb {
             fact = fact.with("verb", verb);

@@ -16,7 +16,17 @@ const CALLS: &[(&str, &str)] = &[
     ("ailed to rotate container logs", "ListContainers"),
     ("mage garbage collection failed", "ImageFsInfo"),
     ("ontainer garbage collection failed", "ListContainers"),
+    ("et runtime version failed", "Version"),
+    ("getKubeletContainers failed", "ListContainers"),
+    ("ListPodSandbox failed", "ListPodSandbox"),
+    ("ailed to list pod sandboxes", "ListPodSandbox"),
+    ("PodSandboxStatus of sandbox", "PodSandboxStatus"),
+    ("ailed to stop sandbox", "StopPodSandbox"),
+    ("ailed to list all containers", "ListContainers"),
+    ("rror listing containers", "ListContainers"),
+    ("ailed to update image list", "ListImages"),
     ("Cannot connect to the Docker daemon", "docker"),
+    ("cannot connect to Docker endpoint", "docker"),
 ];
 
 const CODES: &[(&str, &str, &str)] = &[
@@ -45,7 +55,7 @@ pub(super) fn fact(statement: &Statement<'_>) -> Option<Fact> {
     let code = code(text);
     let error = match code {
         Some(code) => class(code, text),
-        None if text.contains("Cannot connect to the Docker daemon") => "unavailable",
+        None if text.contains("annot connect to") && text.contains("Docker") => "unavailable",
         None if text.contains("context deadline exceeded") && !text.contains("http") => "deadline",
         None => return None,
     };

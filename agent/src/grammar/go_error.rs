@@ -114,6 +114,15 @@ static AUTOMATON: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| automaton(END
 /// The class of the last error in `text`; `None` where nothing in it is an error that has a class.
 pub(super) fn classify(text: &str) -> Option<Class> {
     let text = settled(text);
+    if let Some((_, cause)) = text.rsplit_once("caused by: ")
+        && let Some(class) = classify_settled(cause)
+    {
+        return Some(class);
+    }
+    classify_settled(text)
+}
+
+fn classify_settled(text: &str) -> Option<Class> {
     let error = decisive(text).or_else(|| last(text)).or_else(|| fallback(text))?;
     let error = in_lookup(refine(error, text), text);
     Some(Class {
@@ -340,6 +349,10 @@ mod tests {
             (
                 "Operation cannot be fulfilled on leases \"x\": the object has been modified; please apply",
                 ("conflict", "request"),
+            ),
+            (
+                "timed out waiting for the condition; caused by: nodes \"x\" not found",
+                ("not-found", "request"),
             ),
             ("nothing", ("none", "none")),
         ] {

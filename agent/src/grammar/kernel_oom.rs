@@ -24,7 +24,7 @@ pub(super) fn fact(text: &str) -> Option<Fact> {
     }
     let scope = if text.contains("emory cgroup out of memory") {
         "memcg"
-    } else if text.contains("Out of memory") || text.contains("Out of Memory") {
+    } else if text.contains("Out of memory: Kill") || text.contains("Out of Memory: Kill") {
         "global"
     } else {
         return None;

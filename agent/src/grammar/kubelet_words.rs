@@ -8,8 +8,8 @@ use super::scan::{after, between, duration_ms, head, word};
 
 /// Certificate life-cycle by its words.
 const CERTIFICATE: &[(&str, &str)] = &[
-    ("http: TLS handshake error from", "tls-handshake-noise"),
     ("no serving certificate available", "no-serving"),
+    ("http: TLS handshake error from", "tls-handshake-noise"),
     ("existing bootstrap client certificate", "client-expired"),
     ("currently active client certificate has expired", "client-expired"),
     ("o valid client certificate is found", "no-valid-client"),
@@ -86,7 +86,7 @@ fn certificate(statement: &Statement<'_>) -> Option<Fact> {
         .find(|(words, _)| message.contains(words))
         .or_else(|| {
             let error = statement.error()?;
-            CERTIFICATE.iter().skip(1).find(|(words, _)| error.contains(words))
+            CERTIFICATE.iter().skip(2).find(|(words, _)| error.contains(words))
         })?;
     let fact = Fact::new(Kind::Certificate).with("what", what);
     Some(match after(message, " is expired: ") {
