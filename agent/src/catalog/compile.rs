@@ -73,35 +73,65 @@ pub(super) fn compile(parts: Parts, faults: &mut Vec<Fault>) -> Catalog {
         for signal in &cause.signals {
             names_of_signals.push(format!("{}/{}", cause.id, signal.id));
             for alternative in &signal.matches {
-                patterns.push(Pattern::new(signals.len(), alternative.fact.as_deref().and_then(kind), alternative));
+                patterns.push(Pattern::new(
+                    signals.len(),
+                    alternative.fact.as_deref().and_then(kind),
+                    alternative,
+                ));
             }
             signals.push(compile_signal(index, signal));
         }
     }
     let find = |cause: &str, reference: &str| {
-        let full = if reference.contains('/') { reference.to_owned() } else { format!("{cause}/{reference}") };
+        let full = if reference.contains('/') {
+            reference.to_owned()
+        } else {
+            format!("{cause}/{reference}")
+        };
         names_of_signals.iter().position(|n| *n == full)
     };
     let graph = compile_graph(&parts, &find);
     if let Some(cycle) = graph.cycle() {
         let text = &parts.effects.0;
-        faults.push(text.fault("[[effect]]", "leads_to", format!("the causal graph has a cycle: {}", cycle.join(" -> "))));
+        faults.push(text.fault(
+            "[[effect]]",
+            "leads_to",
+            format!("the causal graph has a cycle: {}", cycle.join(" -> ")),
+        ));
     }
     let causes = parts
         .causes
         .into_iter()
         .map(|(_, file)| {
-            let condition = |c: &Option<ConditionFile>| c.as_ref().map(|c| compile_condition(c, &|r| find(&file.id, r)));
+            let condition =
+                |c: &Option<ConditionFile>| c.as_ref().map(|c| compile_condition(c, &|r| find(&file.id, r)));
             let (confirmed, probable) = (condition(&file.verdict.confirmed), condition(&file.verdict.probable));
             let parent = file.parent.as_ref().and_then(|p| names.iter().position(|n| n == p));
-            Cause { confirmed, probable, parent, file }
+            Cause {
+                confirmed,
+                probable,
+                parent,
+                file,
+            }
         })
         .collect();
     let matcher = Matcher::new(patterns).unwrap_or_else(|error| {
-        faults.push(parts.effects.0.fault("", "match", format!("the text patterns cannot be compiled: {error}")));
+        faults.push(
+            parts
+                .effects
+                .0
+                .fault("", "match", format!("the text patterns cannot be compiled: {error}")),
+        );
         Matcher::new(Vec::new()).expect("an empty matcher compiles")
     });
-    Catalog { causes, signals, effects: parts.effects.1.effects, groups: parts.effects.1.groups, graph, matcher }
+    Catalog {
+        causes,
+        signals,
+        effects: parts.effects.1.effects,
+        groups: parts.effects.1.groups,
+        graph,
+        matcher,
+    }
 }
 
 /// The kind of this word.
@@ -111,7 +141,11 @@ pub(super) fn kind(word: &str) -> Option<Kind> {
 
 fn compile_signal(cause: usize, file: &SignalFile) -> Signal {
     let micros = |text: &Option<String>| text.as_deref().and_then(duration::parse);
-    let facts: Vec<Kind> = file.matches.iter().filter_map(|m| m.fact.as_deref().and_then(kind)).collect();
+    let facts: Vec<Kind> = file
+        .matches
+        .iter()
+        .filter_map(|m| m.fact.as_deref().and_then(kind))
+        .collect();
     let mut origins: Vec<Origin> = file.matches.iter().flat_map(|m| m.origin.iter().copied()).collect();
     origins.sort();
     origins.dedup();
@@ -132,7 +166,11 @@ fn compile_signal(cause: usize, file: &SignalFile) -> Signal {
 
 fn compile_condition(file: &ConditionFile, find: &dyn Fn(&str) -> Option<usize>) -> Condition {
     let indices = |names: &[String]| names.iter().filter_map(|n| find(n)).collect();
-    Condition { all: indices(&file.all), any: indices(&file.any), none: indices(&file.none) }
+    Condition {
+        all: indices(&file.all),
+        any: indices(&file.any),
+        none: indices(&file.none),
+    }
 }
 
 fn compile_graph(parts: &Parts, find: &dyn Fn(&str, &str) -> Option<usize>) -> Graph {
@@ -145,20 +183,43 @@ fn compile_graph(parts: &Parts, find: &dyn Fn(&str, &str) -> Option<usize>) -> G
             let when = edge.when.as_deref().and_then(|w| find(&cause.id, w));
             for to in targets(parts, edge) {
                 // A group may hold the cause itself, its parent or its children: those are not consequences.
-                if let Some(to) = graph.node(to) && !related(parts, from, to) {
-                    graph.add(from, Edge { to, lag: lag(edge), when });
+                if let Some(to) = graph.node(to)
+                    && !related(parts, from, to)
+                {
+                    graph.add(
+                        from,
+                        Edge {
+                            to,
+                            lag: lag(edge),
+                            when,
+                        },
+                    );
                 }
             }
         }
         // A child says more than its parent: where both are asserted the parent is the child's surface.
         if let Some(to) = cause.parent.as_deref().and_then(|p| graph.node(p)) {
-            graph.add(from, Edge { to, lag: DEFAULT_LAG, when: None });
+            graph.add(
+                from,
+                Edge {
+                    to,
+                    lag: DEFAULT_LAG,
+                    when: None,
+                },
+            );
         }
     }
     for (i, effect) in parts.effects.1.effects.iter().enumerate() {
         for to in &effect.leads_to {
             if let Some(to) = graph.node(to) {
-                graph.add(causes + i, Edge { to, lag: DEFAULT_LAG, when: None });
+                graph.add(
+                    causes + i,
+                    Edge {
+                        to,
+                        lag: DEFAULT_LAG,
+                        when: None,
+                    },
+                );
             }
         }
     }
@@ -187,14 +248,18 @@ pub(super) fn targets<'a>(parts: &'a Parts, edge: &'a EdgeFile) -> Vec<&'a str> 
 /// True where `to` is `from` itself or a descendant of it; an edge to it through a group would close a cycle with the
 /// implied edge from child to parent.
 fn related(parts: &Parts, from: usize, to: usize) -> bool {
-    let Some((_, target)) = parts.causes.get(to) else { return false };
+    let Some((_, target)) = parts.causes.get(to) else {
+        return false;
+    };
     let mut id = Some(target.id.as_str());
     // Chains of parents are short; the bound only stops a cycle among them, which `validate` has refused before.
     for _ in 0..8 {
         if id == Some(parts.causes[from].1.id.as_str()) {
             return true;
         }
-        id = id.and_then(|id| parts.causes.iter().find(|(_, c)| c.id == id)).and_then(|(_, c)| c.parent.as_deref());
+        id = id
+            .and_then(|id| parts.causes.iter().find(|(_, c)| c.id == id))
+            .and_then(|(_, c)| c.parent.as_deref());
     }
     false
 }

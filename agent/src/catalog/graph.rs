@@ -114,7 +114,14 @@ mod tests {
     fn graph(edges: &[(usize, usize)]) -> Graph {
         let mut g = Graph::new((0..5).map(|i| format!("n{i}")).collect(), 3);
         for (from, to) in edges {
-            g.add(*from, Edge { to: *to, lag: 0, when: None });
+            g.add(
+                *from,
+                Edge {
+                    to: *to,
+                    lag: 0,
+                    when: None,
+                },
+            );
         }
         g
     }

@@ -75,7 +75,12 @@ impl Text {
     /// A fault at the first line that holds `needle`.
     pub(super) fn fault(&self, needle: &str, field: impl Into<String>, message: impl Into<String>) -> Fault {
         let line = self.text.lines().position(|l| l.contains(needle)).map_or(0, |i| i + 1);
-        Fault { file: self.name.clone(), line, field: field.into(), message: message.into() }
+        Fault {
+            file: self.name.clone(),
+            line,
+            field: field.into(),
+            message: message.into(),
+        }
     }
 }
 
@@ -95,7 +100,13 @@ impl Catalog {
     pub fn load(overlay: Option<&Path>) -> Result<Self, Faults> {
         let mut texts: BTreeMap<String, Text> = BTreeMap::new();
         for (name, text) in embedded::FILES {
-            texts.insert((*name).to_owned(), Text { name: (*name).to_owned(), text: (*text).to_owned() });
+            texts.insert(
+                (*name).to_owned(),
+                Text {
+                    name: (*name).to_owned(),
+                    text: (*text).to_owned(),
+                },
+            );
         }
         let mut faults = Vec::new();
         if let Some(dir) = overlay {
@@ -154,9 +165,22 @@ fn parse<T: serde::de::DeserializeOwned>(text: &Text, faults: &mut Vec<Fault>) -
         Err(error) => {
             let offset = error.span().map_or(0, |s| s.start);
             let line = text.text.get(..offset).map_or(0, |head| head.matches('\n').count() + 1);
-            let field = text.text.lines().nth(line.saturating_sub(1)).unwrap_or("").trim().chars().take(60).collect();
+            let field = text
+                .text
+                .lines()
+                .nth(line.saturating_sub(1))
+                .unwrap_or("")
+                .trim()
+                .chars()
+                .take(60)
+                .collect();
             let message = error.message().replace('\n', " ");
-            faults.push(Fault { file: text.name.clone(), line, field, message });
+            faults.push(Fault {
+                file: text.name.clone(),
+                line,
+                field,
+                message,
+            });
             None
         }
     }
@@ -184,11 +208,24 @@ fn read_overlay(dir: &Path, texts: &mut BTreeMap<String, Text>, faults: &mut Vec
     for path in files {
         match std::fs::read_to_string(&path) {
             Ok(text) => {
-                let stem = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+                let stem = path
+                    .file_name()
+                    .map(|n| n.to_string_lossy().into_owned())
+                    .unwrap_or_default();
                 // The same id replaces the embedded file wherever it lies; the key of a cause ends in its file's name.
                 texts.retain(|key, _| key.rsplit('/').next() != Some(stem.as_str()));
-                let key = if stem == "effects.toml" { stem } else { format!("overlay/{}", path.display()) };
-                texts.insert(key, Text { name: path.display().to_string(), text });
+                let key = if stem == "effects.toml" {
+                    stem
+                } else {
+                    format!("overlay/{}", path.display())
+                };
+                texts.insert(
+                    key,
+                    Text {
+                        name: path.display().to_string(),
+                        text,
+                    },
+                );
             }
             Err(error) => faults.push(unreadable(&path, &error)),
         }

@@ -81,20 +81,33 @@ impl Pattern {
         (self.origins.is_empty() || self.origins.contains(&observation.origin))
             && (self.levels.is_empty() || self.levels.contains(&observation.level))
             && in_order(lower, &self.fragments)
-            && !self.not_text.iter().any(|t| memmem::find(lower.as_bytes(), t.as_bytes()).is_some())
+            && !self
+                .not_text
+                .iter()
+                .any(|t| memmem::find(lower.as_bytes(), t.as_bytes()).is_some())
     }
 
     fn fits_fact(&self, fact: &Fact) -> bool {
         self.conditions.iter().all(|(name, words)| has_word(fact, name, words))
             && !self.unless.iter().any(|(name, words)| has_word(fact, name, words))
-            && self.at_least.iter().all(|(name, n)| fact.int(name).is_some_and(|v| v >= *n))
-            && self.at_most.iter().all(|(name, n)| fact.int(name).is_some_and(|v| v <= *n))
+            && self
+                .at_least
+                .iter()
+                .all(|(name, n)| fact.int(name).is_some_and(|v| v >= *n))
+            && self
+                .at_most
+                .iter()
+                .all(|(name, n)| fact.int(name).is_some_and(|v| v <= *n))
     }
 }
 
 /// The fragments of a text pattern, lower-case.
 pub(super) fn fragments(pattern: &str) -> Vec<String> {
-    pattern.split('*').map(str::to_ascii_lowercase).filter(|f| !f.trim().is_empty()).collect()
+    pattern
+        .split('*')
+        .map(str::to_ascii_lowercase)
+        .filter(|f| !f.trim().is_empty())
+        .collect()
 }
 
 fn has_word(fact: &Fact, name: &str, words: &[String]) -> bool {
@@ -108,7 +121,9 @@ fn has_word(fact: &Fact, name: &str, words: &[String]) -> bool {
 fn in_order(lower: &str, fragments: &[String]) -> bool {
     let mut rest = lower.as_bytes();
     for fragment in fragments {
-        let Some(at) = memmem::find(rest, fragment.as_bytes()) else { return false };
+        let Some(at) = memmem::find(rest, fragment.as_bytes()) else {
+            return false;
+        };
         rest = &rest[at + fragment.len()..];
     }
     true
@@ -130,7 +145,12 @@ impl Matcher {
             .ascii_case_insensitive(true)
             .kind(Some(aho_corasick::AhoCorasickKind::DFA))
             .build(words)?;
-        Ok(Self { patterns, by_literal, literals, by_kind })
+        Ok(Self {
+            patterns,
+            by_literal,
+            literals,
+            by_kind,
+        })
     }
 
     /// Whether any text pattern may fit this line. False for a routine line.
@@ -146,7 +166,13 @@ impl Matcher {
             for index in self.by_kind.get(&fact.kind).into_iter().flatten() {
                 let pattern = &self.patterns[*index];
                 if pattern.fits_fact(fact) && pattern.fits_line(observation, &lower) {
-                    push(&mut hits, Hit { signal: pattern.signal, fact: Some(i) });
+                    push(
+                        &mut hits,
+                        Hit {
+                            signal: pattern.signal,
+                            fact: Some(i),
+                        },
+                    );
                 }
             }
         }
@@ -154,7 +180,13 @@ impl Matcher {
             for index in &self.by_literal[found.pattern().as_usize()] {
                 let pattern = &self.patterns[*index];
                 if pattern.fits_line(observation, &lower) {
-                    push(&mut hits, Hit { signal: pattern.signal, fact: None });
+                    push(
+                        &mut hits,
+                        Hit {
+                            signal: pattern.signal,
+                            fact: None,
+                        },
+                    );
                 }
             }
         }

@@ -24,7 +24,11 @@ pub(super) fn check(parts: &Parts, faults: &mut Vec<Fault>) {
         }
         check_verdict(text, cause, &causes, &used, faults);
         if cause.leads_to.is_empty() && cause.parent.is_none() && cause.id != "none" {
-            faults.push(text.fault("id =", "leads_to", "leads to nothing: name an effect, a cause or a group"));
+            faults.push(text.fault(
+                "id =",
+                "leads_to",
+                "leads to nothing: name an effect, a cause or a group",
+            ));
         }
     }
 }
@@ -44,7 +48,11 @@ fn check_ids(parts: &Parts, faults: &mut Vec<Fault>) {
         }
         let stem = text.name.rsplit('/').next().unwrap_or("").trim_end_matches(".toml");
         if stem != cause.id {
-            faults.push(text.fault("id =", "id", format!("`{}` is not the name of the file, `{stem}`", cause.id)));
+            faults.push(text.fault(
+                "id =",
+                "id",
+                format!("`{}` is not the name of the file, `{stem}`", cause.id),
+            ));
         }
     }
 }
@@ -58,7 +66,11 @@ fn check_effects(
     let (text, file) = &parts.effects;
     for effect in &file.effects {
         for to in effect.leads_to.iter().filter(|to| !effects.contains(to.as_str())) {
-            faults.push(text.fault(&format!("\"{to}\""), format!("{}.leads_to", effect.id), format!("no effect `{to}`")));
+            faults.push(text.fault(
+                &format!("\"{to}\""),
+                format!("{}.leads_to", effect.id),
+                format!("no effect `{to}`"),
+            ));
         }
     }
     for group in &file.groups {
@@ -70,13 +82,21 @@ fn check_effects(
 }
 
 fn check_page(text: &Text, cause: &CauseFile, causes: &BTreeMap<&str, &CauseFile>, faults: &mut Vec<Fault>) {
-    let words = [("title", &cause.title), ("summary", &cause.summary), ("proof", &cause.proof)];
+    let words = [
+        ("title", &cause.title),
+        ("summary", &cause.summary),
+        ("proof", &cause.proof),
+    ];
     for (field, value) in words {
         if value.trim().is_empty() {
             faults.push(text.fault(field, field, "is empty"));
         }
     }
-    for near in cause.near.iter().filter(|n| n.as_str() != "none" && !causes.contains_key(n.as_str())) {
+    for near in cause
+        .near
+        .iter()
+        .filter(|n| n.as_str() != "none" && !causes.contains_key(n.as_str()))
+    {
         faults.push(text.fault(&format!("\"{near}\""), "near", format!("no cause `{near}`")));
     }
     if let Some(parent) = &cause.parent {
@@ -98,7 +118,11 @@ fn check_page(text: &Text, cause: &CauseFile, causes: &BTreeMap<&str, &CauseFile
         faults.push(text.fault("id =", "remedy", "has none: say at least where to look"));
     }
     if cause.examples.is_empty() || cause.near_misses.is_empty() {
-        faults.push(text.fault("id =", "example", "needs at least one [[example]] and one [[near_miss]]"));
+        faults.push(text.fault(
+            "id =",
+            "example",
+            "needs at least one [[example]] and one [[near_miss]]",
+        ));
     }
     for example in cause.examples.iter().chain(&cause.near_misses) {
         if example.lines.is_empty() {
@@ -124,9 +148,17 @@ fn check_edge(
         }
     }
     if let Some(lag) = edge.lag.as_deref().filter(|l| duration::parse(l).is_none()) {
-        faults.push(text.fault(lag, "leads_to.lag", format!("`{lag}` is not a duration such as 30s, 5m, 2h")));
+        faults.push(text.fault(
+            lag,
+            "leads_to.lag",
+            format!("`{lag}` is not a duration such as 30s, 5m, 2h"),
+        ));
     }
-    if let Some(when) = edge.when.as_deref().filter(|w| !cause.signals.iter().any(|s| s.id == **w)) {
+    if let Some(when) = edge
+        .when
+        .as_deref()
+        .filter(|w| !cause.signals.iter().any(|s| s.id == **w))
+    {
         faults.push(text.fault(when, "leads_to.when", format!("no signal `{when}` in this file")));
     }
 }
@@ -134,9 +166,11 @@ fn check_edge(
 fn check_signal(text: &Text, signal: &SignalFile, faults: &mut Vec<Fault>) {
     let field = format!("signal.{}", signal.id);
     let at = format!("\"{}\"", signal.id);
-    for (name, value) in
-        [("within", &signal.within), ("sustained", &signal.sustained), ("not_after_start", &signal.not_after_start)]
-    {
+    for (name, value) in [
+        ("within", &signal.within),
+        ("sustained", &signal.sustained),
+        ("not_after_start", &signal.not_after_start),
+    ] {
         if let Some(value) = value.as_deref().filter(|v| duration::parse(v).is_none()) {
             let message = format!("`{value}` is not a duration such as 30s, 5m, 2h");
             faults.push(text.fault(value, format!("{field}.{name}"), message));
@@ -157,18 +191,34 @@ fn check_match(text: &Text, (field, at): (&str, &str), file: &MatchFile, faults:
     };
     let Some(word) = &file.fact else {
         if file.text.as_deref().is_none_or(|t| t.trim().len() < 4) {
-            push(at, "text", "neither a `fact` nor a `text` of four characters at least".into());
+            push(
+                at,
+                "text",
+                "neither a `fact` nor a `text` of four characters at least".into(),
+            );
         }
         if file.origin.is_empty() {
-            push(at, "origin", "`text` without `fact` needs an `origin`: otherwise anybody's words match".into());
+            push(
+                at,
+                "origin",
+                "`text` without `fact` needs an `origin`: otherwise anybody's words match".into(),
+            );
         }
-        if !(file.conditions.is_empty() && file.unless.is_empty() && file.at_least.is_empty() && file.at_most.is_empty()) {
+        if !(file.conditions.is_empty()
+            && file.unless.is_empty()
+            && file.at_least.is_empty()
+            && file.at_most.is_empty())
+        {
             push(at, "where", "conditions on attributes need a `fact`".into());
         }
         return;
     };
     let Some(spec) = kind(word).and_then(spec) else {
-        push(&format!("\"{word}\""), "fact", format!("`{word}` is not a fact of the grammar"));
+        push(
+            &format!("\"{word}\""),
+            "fact",
+            format!("`{word}` is not a fact of the grammar"),
+        );
         return;
     };
     for (name, words) in file.conditions.iter().chain(&file.unless) {
@@ -180,7 +230,11 @@ fn check_match(text: &Text, (field, at): (&str, &str), file: &MatchFile, faults:
             None => push(name, "where", format!("`{word}` has no attribute `{name}`")),
             Some((_, Domain::Words(known))) => {
                 for unknown in words.iter().filter(|w| !known.contains(&w.as_str())) {
-                    push(&format!("\"{unknown}\""), "where", format!("`{name}` is never `{unknown}`, but {}", known.join(", ")));
+                    push(
+                        &format!("\"{unknown}\""),
+                        "where",
+                        format!("`{name}` is never `{unknown}`, but {}", known.join(", ")),
+                    );
                 }
             }
             Some(_) => {}
@@ -195,12 +249,20 @@ fn check_match(text: &Text, (field, at): (&str, &str), file: &MatchFile, faults:
 
 /// Signals that other files refer to, as `cause/signal`.
 fn used_elsewhere(parts: &Parts) -> BTreeSet<String> {
-    parts.causes.iter().flat_map(|(_, c)| references(c)).filter(|r| r.contains('/')).map(ToOwned::to_owned).collect()
+    parts
+        .causes
+        .iter()
+        .flat_map(|(_, c)| references(c))
+        .filter(|r| r.contains('/'))
+        .map(ToOwned::to_owned)
+        .collect()
 }
 
 fn references(cause: &CauseFile) -> impl Iterator<Item = &str> {
     let conditions = cause.verdict.confirmed.iter().chain(&cause.verdict.probable);
-    conditions.flat_map(|c| c.all.iter().chain(&c.any).chain(&c.none)).map(String::as_str)
+    conditions
+        .flat_map(|c| c.all.iter().chain(&c.any).chain(&c.none))
+        .map(String::as_str)
 }
 
 fn check_verdict(
@@ -216,13 +278,21 @@ fn check_verdict(
     for reference in references(cause) {
         let (owner, id) = reference.split_once('/').unwrap_or((&cause.id, reference));
         if !causes.get(owner).is_some_and(|c| c.signals.iter().any(|s| s.id == id)) {
-            faults.push(text.fault(&format!("\"{reference}\""), "verdict", format!("no signal `{reference}`")));
+            faults.push(text.fault(
+                &format!("\"{reference}\""),
+                "verdict",
+                format!("no signal `{reference}`"),
+            ));
         }
     }
     let mut seen = HashSet::new();
     for signal in &cause.signals {
         if !seen.insert(&signal.id) {
-            faults.push(text.fault(&format!("\"{}\"", signal.id), "signal.id", format!("`{}` twice", signal.id)));
+            faults.push(text.fault(
+                &format!("\"{}\"", signal.id),
+                "signal.id",
+                format!("`{}` twice", signal.id),
+            ));
         }
         let full = format!("{}/{}", cause.id, signal.id);
         let in_verdict = references(cause).any(|r| r == signal.id) || used.contains(&full);

@@ -47,19 +47,36 @@ impl Coverage {
 
 /// The causes that are asserted in this window, in the catalog's order.
 pub fn assess(catalog: &Catalog, tracks: &[Track], window: Window, coverage: &Coverage) -> Vec<Found> {
-    let judged: Vec<Option<Asserted>> =
-        catalog.signals.iter().zip(tracks).map(|(signal, track)| track.judge(signal, window)).collect();
+    let judged: Vec<Option<Asserted>> = catalog
+        .signals
+        .iter()
+        .zip(tracks)
+        .map(|(signal, track)| track.judge(signal, window))
+        .collect();
     let mut found = Vec::new();
     for (index, cause) in catalog.causes.iter().enumerate() {
         let verdict = if cause.confirmed.as_ref().is_some_and(|c| holds(c, &judged)) {
-            let refutable = cause.confirmed.iter().flat_map(|c| &c.none).all(|s| coverage.covers(&catalog.signals[*s].origins));
-            Some((if refutable { Verdict::Confirmed } else { Verdict::Probable }, cause.confirmed.as_ref()))
+            let refutable = cause
+                .confirmed
+                .iter()
+                .flat_map(|c| &c.none)
+                .all(|s| coverage.covers(&catalog.signals[*s].origins));
+            Some((
+                if refutable {
+                    Verdict::Confirmed
+                } else {
+                    Verdict::Probable
+                },
+                cause.confirmed.as_ref(),
+            ))
         } else if cause.probable.as_ref().is_some_and(|c| holds(c, &judged)) {
             Some((Verdict::Probable, cause.probable.as_ref()))
         } else {
             None
         };
-        let Some((verdict, Some(condition))) = verdict else { continue };
+        let Some((verdict, Some(condition))) = verdict else {
+            continue;
+        };
         let signals: Vec<(usize, Asserted)> = catalog
             .signals
             .iter()
@@ -68,15 +85,27 @@ pub fn assess(catalog: &Catalog, tracks: &[Track], window: Window, coverage: &Co
             .filter_map(|(i, _)| judged[i].clone().map(|a| (i, a)))
             .collect();
         // The onset is that of the signals that the verdict rests on.
-        let rests: Vec<&(usize, Asserted)> =
-            signals.iter().filter(|(i, _)| condition.all.contains(i) || condition.any.contains(i)).collect();
-        let (Some(first), Some(last)) =
-            (rests.iter().map(|(_, a)| a.first).min(), rests.iter().map(|(_, a)| a.last).max())
-        else {
+        let rests: Vec<&(usize, Asserted)> = signals
+            .iter()
+            .filter(|(i, _)| condition.all.contains(i) || condition.any.contains(i))
+            .collect();
+        let (Some(first), Some(last)) = (
+            rests.iter().map(|(_, a)| a.first).min(),
+            rests.iter().map(|(_, a)| a.last).max(),
+        ) else {
             continue;
         };
-        let may_be_late = rests.iter().all(|(i, _)| catalog.signals[*i].about_calls || catalog.signals[*i].testimony);
-        found.push(Found { cause: index, verdict, first, last, signals, may_be_late });
+        let may_be_late = rests
+            .iter()
+            .all(|(i, _)| catalog.signals[*i].about_calls || catalog.signals[*i].testimony);
+        found.push(Found {
+            cause: index,
+            verdict,
+            first,
+            last,
+            signals,
+            may_be_late,
+        });
     }
     found
 }

@@ -135,7 +135,14 @@ impl Effects {
                 run.last = at;
                 run.count += 1;
             }
-            None => self.run = Some(Run { earliest: self.last_good, first: at, last: at, count: 1 }),
+            None => {
+                self.run = Some(Run {
+                    earliest: self.last_good,
+                    first: at,
+                    last: at,
+                    count: 1,
+                })
+            }
         }
     }
 
@@ -199,7 +206,13 @@ impl Effects {
                 cycle.exits += 1;
             }
             _ => {
-                self.cycle = Some(Cycle { first: at, last: at, exits: 1, longest_gap: 0, last_registration: self.last_good });
+                self.cycle = Some(Cycle {
+                    first: at,
+                    last: at,
+                    exits: 1,
+                    longest_gap: 0,
+                    last_registration: self.last_good,
+                });
             }
         }
     }
@@ -207,21 +220,44 @@ impl Effects {
     /// The effect at `now`, if one is present. Call it in order of time: a run that has healed is closed by it.
     pub fn present(&mut self, now: Moment) -> Option<Effect> {
         self.close_healed_run(now);
-        self.cycling(now).or_else(|| self.down(now)).or_else(|| self.failing(now)).or_else(|| self.not_ready(now))
+        self.cycling(now)
+            .or_else(|| self.down(now))
+            .or_else(|| self.failing(now))
+            .or_else(|| self.not_ready(now))
     }
 
     fn failing(&self, now: Moment) -> Option<Effect> {
         let run = self.run.filter(|r| r.count >= 2)?;
-        let id = if now.t - run.first.t >= LEASE { "heartbeat-lost" } else { "heartbeat-failing" };
-        Some(Effect { id, earliest: run.earliest, since: run.first, last: run.last })
+        let id = if now.t - run.first.t >= LEASE {
+            "heartbeat-lost"
+        } else {
+            "heartbeat-failing"
+        };
+        Some(Effect {
+            id,
+            earliest: run.earliest,
+            since: run.first,
+            last: run.last,
+        })
     }
 
     fn down(&self, now: Moment) -> Option<Effect> {
-        let Process::Down(since) = self.process else { return None };
+        let Process::Down(since) = self.process else {
+            return None;
+        };
         let long = now.t - since.t;
         (long >= RESTARTING).then(|| {
-            let id = if long >= LEASE { "heartbeat-lost" } else { "heartbeat-failing" };
-            Effect { id, earliest: self.last_good, since, last: now }
+            let id = if long >= LEASE {
+                "heartbeat-lost"
+            } else {
+                "heartbeat-failing"
+            };
+            Effect {
+                id,
+                earliest: self.last_good,
+                since,
+                last: now,
+            }
         })
     }
 
@@ -230,9 +266,19 @@ impl Effects {
         if now.t - cycle.last.t > CYCLE_OVER && matches!(self.process, Process::Running(_)) {
             return None;
         }
-        let gap = now.t - cycle.last_registration.map_or(cycle.first.t, |r| r.t.max(cycle.first.t));
+        let gap = now.t
+            - cycle
+                .last_registration
+                .map_or(cycle.first.t, |r| r.t.max(cycle.first.t));
         let long = now.t - cycle.first.t;
-        let effect = |id| Some(Effect { id, earliest: self.last_good.filter(|g| g.t <= cycle.first.t), since: cycle.first, last: cycle.last });
+        let effect = |id| {
+            Some(Effect {
+                id,
+                earliest: self.last_good.filter(|g| g.t <= cycle.first.t),
+                since: cycle.first,
+                last: cycle.last,
+            })
+        };
         match cycle.last_registration.filter(|r| r.t > cycle.first.t) {
             None if long >= LEASE => effect("heartbeat-lost"),
             None if long >= RESTARTING => effect("heartbeat-failing"),
@@ -243,12 +289,19 @@ impl Effects {
 
     fn not_ready(&self, now: Moment) -> Option<Effect> {
         let (since, last) = self.readiness.present(now)?;
-        Some(Effect { id: "node-not-ready", earliest: None, since, last })
+        Some(Effect {
+            id: "node-not-ready",
+            earliest: None,
+            since,
+            last,
+        })
     }
 
     /// Whether the input shows the heartbeat alive at `now`: the kubelet runs, was heard, and says of no failure.
     pub fn shown_alive(&self, now: Moment) -> bool {
-        let (Some(first), Some(last)) = (self.first_kubelet, self.last_kubelet) else { return false };
+        let (Some(first), Some(last)) = (self.first_kubelet, self.last_kubelet) else {
+            return false;
+        };
         let stalled = self.stalled.is_some_and(|s| s.t >= last.t - 2 * HEALED);
         let runs = matches!(self.process, Process::Running(_));
         // Either systemd watches over the process, or the kubelet itself has written for longer than a failure could
@@ -285,6 +338,8 @@ impl Effects {
 
 /// Whether a failed call is a failed heartbeat. Conflicts and an empty informer cache are not: the next try decides.
 fn is_heartbeat(fact: &Fact) -> bool {
-    matches!(fact.text("op"), Some("lease" | "lease-owner" | "node-status" | "register"))
-        && !matches!(fact.text("error"), Some("conflict" | "canceled" | "node-cache"))
+    matches!(
+        fact.text("op"),
+        Some("lease" | "lease-owner" | "node-status" | "register")
+    ) && !matches!(fact.text("error"), Some("conflict" | "canceled" | "node-cache"))
 }

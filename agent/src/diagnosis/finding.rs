@@ -36,12 +36,20 @@ pub struct Context<'a> {
 /// Makes the finding.
 pub fn finding(catalog: &Catalog, ranked: &Ranked, context: &Context<'_>) -> Finding {
     let cause = &catalog.causes[ranked.found.cause].file;
-    let verdict = if context.premise { Verdict::Probable } else { ranked.found.verdict };
+    let verdict = if context.premise {
+        Verdict::Probable
+    } else {
+        ranked.found.verdict
+    };
     Finding {
         cause: cause.id.clone(),
         role: ranked.role,
         verdict,
-        effect: if ranked.path.is_empty() { None } else { context.effect.clone() },
+        effect: if ranked.path.is_empty() {
+            None
+        } else {
+            context.effect.clone()
+        },
         title: cause.title.clone(),
         layer: cause.layer,
         repair: cause.repair,
@@ -81,7 +89,11 @@ pub fn evidence(found: &Found) -> Vec<Evidence> {
                 continue;
             }
             // The first line of a signal stands for all of them; the others are shown for their own sake.
-            let (count, last) = if i == 0 { (asserted.count, asserted.last) } else { (1, sample.observation.at) };
+            let (count, last) = if i == 0 {
+                (asserted.count, asserted.last)
+            } else {
+                (1, sample.observation.at)
+            };
             shown.push((sample.observation.at.t, quoted(sample, count, last)));
         }
     }
@@ -161,14 +173,24 @@ fn ruled_out(catalog: &Catalog, ranked: &Ranked, context: &Context<'_>) -> Vec<R
     let cause = &catalog.causes[ranked.found.cause].file;
     let mut out = Vec::new();
     for near in &cause.near {
-        let Some(index) = catalog.cause_index(near).filter(|i| !context.asserted.contains(i)) else { continue };
+        let Some(index) = catalog.cause_index(near).filter(|i| !context.asserted.contains(i)) else {
+            continue;
+        };
         let signals: Vec<_> = catalog.signals.iter().filter(|s| s.cause == index).collect();
-        if signals.is_empty() || !signals.iter().all(|s| !s.origins.is_empty() && context.coverage.covers(&s.origins)) {
+        if signals.is_empty()
+            || !signals
+                .iter()
+                .all(|s| !s.origins.is_empty() && context.coverage.covers(&s.origins))
+        {
             continue;
         }
         out.push(RuledOut {
             cause: near.clone(),
-            because: format!("nothing in the log since {} says that {}", context.since.clock(), signals[0].says),
+            because: format!(
+                "nothing in the log since {} says that {}",
+                context.since.clock(),
+                signals[0].says
+            ),
             evidence: None,
         });
     }
@@ -178,7 +200,12 @@ fn ruled_out(catalog: &Catalog, ranked: &Ranked, context: &Context<'_>) -> Vec<R
 /// What speaks for a cause, in words.
 pub fn speaks_for(catalog: &Catalog, found: &Found) -> Vec<String> {
     let say = |(signal, asserted): &(usize, Asserted)| {
-        format!("{} since {} ({} times)", catalog.signals[*signal].says, asserted.first.wall.clock(), asserted.count)
+        format!(
+            "{} since {} ({} times)",
+            catalog.signals[*signal].says,
+            asserted.first.wall.clock(),
+            asserted.count
+        )
     };
     found.signals.iter().map(say).collect()
 }

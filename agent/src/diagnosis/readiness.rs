@@ -22,7 +22,12 @@ impl Readiness {
     /// Takes what a line says of the node's readiness.
     pub fn observe(&mut self, at: Moment, fact: &Fact) {
         match fact.kind {
-            Kind::NodeReady if fact.text("status") == Some("true") => *self = Self { posted: Some(true), ..Self::default() },
+            Kind::NodeReady if fact.text("status") == Some("true") => {
+                *self = Self {
+                    posted: Some(true),
+                    ..Self::default()
+                }
+            }
             Kind::NodeReady if fact.text("status") == Some("false") => {
                 self.posted = Some(false);
                 if !is_start_up(fact) {
@@ -55,11 +60,18 @@ impl Readiness {
 
     /// What is posted: true, false, or unknown.
     pub fn posted(&self, now: Moment) -> Option<bool> {
-        if self.present(now).is_some() { Some(false) } else { self.posted }
+        if self.present(now).is_some() {
+            Some(false)
+        } else {
+            self.posted
+        }
     }
 }
 
 /// What every start says for some seconds.
 fn is_start_up(fact: &Fact) -> bool {
-    matches!(fact.text("because"), Some("pleg-starting" | "runtime-unchecked" | "starting"))
+    matches!(
+        fact.text("because"),
+        Some("pleg-starting" | "runtime-unchecked" | "starting")
+    )
 }

@@ -26,8 +26,10 @@ pub struct Ranked {
 /// Gives every asserted cause its role towards the effect that began at `since` (on the record's time line; `None` where
 /// the premise stands in for it). Root cause first.
 pub fn rank(catalog: &Catalog, found: Vec<Found>, effects: &[&str], since: Option<i64>) -> Vec<Ranked> {
-    let found: Vec<Found> =
-        found.into_iter().filter(|f| since.is_none_or(|s| f.may_be_late || f.first.t <= s + LATE)).collect();
+    let found: Vec<Found> = found
+        .into_iter()
+        .filter(|f| since.is_none_or(|s| f.may_be_late || f.first.t <= s + LATE))
+        .collect();
     let upstream: Vec<Option<usize>> = (0..found.len()).map(|i| explained_by(catalog, &found, i)).collect();
     let mut ranked: Vec<Ranked> = found
         .iter()
@@ -39,22 +41,40 @@ pub fn rank(catalog: &Catalog, found: Vec<Found>, effects: &[&str], since: Optio
                 (None, false) => Role::RootCause,
                 (None, true) => Role::Risk,
             };
-            Ranked { found: f.clone(), role, path }
+            Ranked {
+                found: f.clone(),
+                role,
+                path,
+            }
         })
         .collect();
-    let weight: Vec<usize> = (0..found.len()).map(|i| upstream.iter().filter(|u| **u == Some(i)).count()).collect();
+    let weight: Vec<usize> = (0..found.len())
+        .map(|i| upstream.iter().filter(|u| **u == Some(i)).count())
+        .collect();
     let best = (0..ranked.len())
         .filter(|i| ranked[*i].role == Role::RootCause)
         .min_by_key(|i| {
             let f = &found[*i];
-            (f.verdict != Verdict::Confirmed, std::cmp::Reverse(weight[*i]), f.first.t, f.cause)
+            (
+                f.verdict != Verdict::Confirmed,
+                std::cmp::Reverse(weight[*i]),
+                f.first.t,
+                f.cause,
+            )
         });
     for (i, r) in ranked.iter_mut().enumerate() {
         if r.role == Role::RootCause && Some(i) != best {
             r.role = Role::Contributing;
         }
     }
-    ranked.sort_by_key(|r| (r.role, r.found.verdict != Verdict::Confirmed, r.found.first.t, r.found.cause));
+    ranked.sort_by_key(|r| {
+        (
+            r.role,
+            r.found.verdict != Verdict::Confirmed,
+            r.found.first.t,
+            r.found.cause,
+        )
+    });
     ranked
 }
 

@@ -85,7 +85,13 @@ impl Track {
         if self.buckets.len() >= BUCKETS {
             self.merge_oldest();
         }
-        self.buckets.push_back(Bucket { first: at, last: at, count: 1, sample, testimony });
+        self.buckets.push_back(Bucket {
+            first: at,
+            last: at,
+            count: 1,
+            sample,
+            testimony,
+        });
     }
 
     fn merge_oldest(&mut self) {
@@ -118,7 +124,12 @@ impl Track {
         {
             return None;
         }
-        Some(Asserted { first: first.first, last: last.last, count, samples: samples(&inside) })
+        Some(Asserted {
+            first: first.first,
+            last: last.last,
+            count,
+            samples: samples(&inside),
+        })
     }
 
     /// Forgets everything before `t`.

@@ -24,7 +24,11 @@ impl Detector for Clock {
         {
             let direction = if offset > before { "forward" } else { "backward" };
             let seconds = (offset - before) / SECOND;
-            facts.push(Fact::new(Kind::ClockJump).with_int("offset_s", seconds).with("direction", direction));
+            facts.push(
+                Fact::new(Kind::ClockJump)
+                    .with_int("offset_s", seconds)
+                    .with("direction", direction),
+            );
         }
         self.offset = Some((observation.boot, offset));
     }

@@ -57,7 +57,13 @@ impl Detector for Restarts {
                 Kind::KubeletStart => self.kubelet.started_at(observation.at),
                 Kind::ApiSuccess => self.kubelet.registered = true,
                 Kind::KubeletFatal | Kind::GoCrash if self.kubelet.without_systemd() => {
-                    let exit = Exit { at: observation.at, uptime: None, code: "unknown", status: None, signal: None };
+                    let exit = Exit {
+                        at: observation.at,
+                        uptime: None,
+                        code: "unknown",
+                        status: None,
+                        signal: None,
+                    };
                     self.kubelet.exit("kubelet", exit, None, facts);
                 }
                 _ => {}
@@ -124,7 +130,12 @@ impl Life {
         if self.exits.len() > KEPT {
             self.exits.pop_front();
         }
-        let short = self.exits.iter().rev().take_while(|e| exit.at.t - e.at.t < CYCLE as i64 * SHORT_LIFE).count();
+        let short = self
+            .exits
+            .iter()
+            .rev()
+            .take_while(|e| exit.at.t - e.at.t < CYCLE as i64 * SHORT_LIFE)
+            .count();
         if short >= CYCLE || counter.is_some() {
             facts.push(self.cycle(role, &exit, counter));
         }
@@ -153,7 +164,10 @@ impl Life {
         let Some(stopped) = &self.stopped else { return };
         let seconds = now.t - stopped.at.t;
         if !self.told && seconds >= STAYS {
-            let fact = Fact::new(Kind::StaysStopped).with("role", role).with_int("seconds", seconds / SECOND).with("why", "job");
+            let fact = Fact::new(Kind::StaysStopped)
+                .with("role", role)
+                .with_int("seconds", seconds / SECOND)
+                .with("why", "job");
             found.push((stopped.clone(), fact));
             self.told = true;
         }
@@ -163,7 +177,9 @@ impl Life {
 /// An exit that nobody ordered: code 0 and SIGTERM are how an ordered stop ends.
 fn is_failure(fact: &Fact) -> bool {
     !(fact.text("code") == Some("exited") && fact.int("status") == Some(0)
-        || fact.text("signal").is_some_and(|s| s.trim_start_matches("SIG") == "TERM"))
+        || fact
+            .text("signal")
+            .is_some_and(|s| s.trim_start_matches("SIG") == "TERM"))
 }
 
 fn code(fact: &Fact) -> &'static str {

@@ -40,7 +40,11 @@ impl Detector for Stalls {
                 Kind::Unit if fact.text("role") == Some("runtime") => self.runtime_trouble = Some(at),
                 Kind::KubeletStart => self.kubelet_started = Some(at),
                 Kind::SkipSync if fact.text("because") == Some("runtime-down") && !self.explained(at) => {
-                    facts.push(Fact::new(Kind::Stall).with_int("seconds", 30).with("witness", "runtime-timer"));
+                    facts.push(
+                        Fact::new(Kind::Stall)
+                            .with_int("seconds", 30)
+                            .with("witness", "runtime-timer"),
+                    );
                 }
                 _ => {}
             }
@@ -64,9 +68,12 @@ impl Stalls {
 }
 
 fn stall(ms: Option<i64>, witness: &'static str) -> Fact {
-    Fact::new(Kind::Stall).with_int("seconds", ms.unwrap_or(0) / 1000).with("witness", witness)
+    Fact::new(Kind::Stall)
+        .with_int("seconds", ms.unwrap_or(0) / 1000)
+        .with("witness", witness)
 }
 
 fn is_local(fact: &Fact) -> bool {
-    fact.text("name").is_some_and(|name| LOCAL_TRACES.iter().any(|t| name.contains(t)))
+    fact.text("name")
+        .is_some_and(|name| LOCAL_TRACES.iter().any(|t| name.contains(t)))
 }
