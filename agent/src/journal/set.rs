@@ -8,7 +8,7 @@ use super::problem::{Fault, Log, Problem};
 use super::read_at::ReadAt;
 use super::reader::{Reader, Wanted};
 
-/// Bytes of all fields of one entry that are kept; fields beyond are left out and the entry is marked as cut.
+/// Bytes of one entry's fields behind which no further field is begun; fields beyond are left out and the entry is marked as cut.
 const ENTRY_BYTES: usize = 1 << 20;
 
 /// What is asked of a set.
@@ -123,7 +123,7 @@ impl Set {
         }
         for &offset in &self.offsets {
             let start = self.buffer.len();
-            if start + self.wanted.max_payload > ENTRY_BYTES.max(self.wanted.max_payload) {
+            if start >= ENTRY_BYTES {
                 self.log.add(
                     id,
                     &file.name,
