@@ -50,25 +50,40 @@ pub(super) fn unpack(packing: Packing, packed: Box<dyn Read>) -> Box<dyn Read> {
 }
 
 fn bounded(inner: impl Read + 'static) -> Box<dyn Read> {
-    Box::new(Bounded {
-        inner,
-        left: MAX_UNPACKED,
-    })
+    Box::new(Bounded { inner, left: MAX_UNPACKED, end: None })
 }
 
+/// Ends for good at the first end or error: the decoders may not be asked again (xz4rust 0.2 panics then).
 struct Bounded<R> {
     inner: R,
     left: u64,
+    end: Option<Result<(), (io::ErrorKind, String)>>,
 }
 
 impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let n = self.inner.read(buf)?;
-        self.left = self
-            .left
-            .checked_sub(n as u64)
-            .ok_or_else(|| io::Error::other("unpacks to more than 4 GiB"))?;
-        Ok(n)
+        if buf.is_empty() {
+            return Ok(0);
+        }
+        if self.end.is_none() {
+            match self.inner.read(buf) {
+                Ok(0) => self.end = Some(Ok(())),
+                Ok(n) if n as u64 <= self.left => {
+                    self.left -= n as u64;
+                    return Ok(n);
+                }
+                Ok(_) => self.end = Some(Err((io::ErrorKind::Other, "unpacks to more than 4 GiB".to_owned()))),
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => return Err(e),
+                Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+                    self.end = Some(Err((e.kind(), "the packed data ends early".to_owned())));
+                }
+                Err(e) => self.end = Some(Err((e.kind(), e.to_string()))),
+            }
+        }
+        match &self.end {
+            Some(Err((kind, why))) => Err(io::Error::new(*kind, why.clone())),
+            _ => Ok(0),
+        }
     }
 }
 

@@ -182,7 +182,7 @@ fn bracketed(line: &str) -> Option<(i64, &str)> {
     };
     let (number, rest) = line.strip_prefix('[')?.split_once(']')?;
     let (seconds, _) = number.trim_start().split_once('.')?;
-    let whole: i64 = seconds.parse().ok().filter(|s| (0..1_000_000_000_000).contains(s))?;
+    let whole: i64 = seconds.parse().ok().filter(|s| (0..10_000_000_000).contains(s))?;
     let number = number.trim_start().as_bytes();
     let (micros, end) = stamp::fraction(number, seconds.len());
     (end == number.len()).then_some((whole * 1_000_000 + micros, rest))

@@ -9,6 +9,8 @@ use crate::model::time::{Moment, SECOND, Timestamp};
 const OUT_OF_ORDER: i64 = 3600 * SECOND;
 /// How far apart lines without any stamp are: an order, not a duration.
 pub(super) const UNSTAMPED: i64 = 1_000;
+/// Times are kept within this, so that no difference overflows.
+const FAR: i64 = 1 << 60;
 /// How many boots are told apart.
 const MAX_BOOTS: usize = 4096;
 
@@ -28,7 +30,7 @@ pub(super) struct Timeline {
 impl Timeline {
     /// A journal's entry.
     pub(super) fn journal(&mut self, wall: i64, monotonic: Option<u64>, boot: Option<[u8; 16]>) -> Moment {
-        let Some((monotonic, id)) = monotonic.map(|m| m.min(1 << 60) as i64).zip(boot) else {
+        let Some((monotonic, id)) = monotonic.map(|m| m.min(FAR as u64) as i64).zip(boot) else {
             return self.text(wall, wall);
         };
         if self.boot != Some(id) {
@@ -134,7 +136,7 @@ impl FileClock {
     /// The wall time and the key of a stamp; the key is monotone.
     pub(super) fn place(&mut self, stamp: Stamp) -> (i64, i64) {
         let wall = match stamp {
-            Stamp::Wall(wall) => wall.clamp(0, 1 << 60),
+            Stamp::Wall(wall) => wall.clamp(0, FAR),
             Stamp::Yearless { month, day, micros } => stamp::in_year(self.year_of(month), month, day, micros),
             Stamp::Boot(at) => at,
         };

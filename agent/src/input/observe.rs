@@ -118,7 +118,7 @@ impl<'s> Emitter<'s> {
     fn beat(&mut self, said: &Said<'_>, pid: Option<u32>) {
         let pid = if said.origin == Origin::Other { None } else { pid };
         let key = (said.origin, pid);
-        if self.beats.get(&key).is_some_and(|last| said.at.t - last < SECOND) {
+        if self.beats.get(&key).is_some_and(|last| said.at.t.saturating_sub(*last) < SECOND) {
             return;
         }
         if self.beats.len() >= MAX_KEPT {
