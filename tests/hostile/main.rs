@@ -20,7 +20,10 @@ fn read(bytes: Vec<u8>) -> (usize, bool) {
     let result = input::read(
         &[PathBuf::from("-")],
         Some(Box::new(Cursor::new(bytes))),
-        &Options { reference_year: Some(2026), ..Options::default() },
+        &Options {
+            reference_year: Some(2026),
+            ..Options::default()
+        },
         &|line| line.contains("swap"),
         &mut |input| {
             inputs += 1;
@@ -88,8 +91,15 @@ fn ten_thousand_mutations() {
         let size = bytes.len();
         let (inputs, _) = read(bytes);
         // a packed sample of n bytes cannot name more lines than its packer's ratio allows: the samples' is below 32
-        let unpacked = if samples::is_packed(name) { 4096 + size * 1100 } else { size };
-        assert!(inputs <= bound(unpacked), "{name}, round {round}: {inputs} inputs of {size} bytes");
+        let unpacked = if samples::is_packed(name) {
+            4096 + size * 1100
+        } else {
+            size
+        };
+        assert!(
+            inputs <= bound(unpacked),
+            "{name}, round {round}: {inputs} inputs of {size} bytes"
+        );
     }
 }
 

@@ -1,11 +1,10 @@
 //! Streaming decompression with a bound on memory (the window) and on output.
 
 use std::io::{self, BufRead, BufReader, Read};
-use std::num::NonZeroUsize;
 
 use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
-use xz4rust::{XzDecoder, XzReader};
+use xz4rust::XzDecoder;
 
 /// The most that one file may unpack to.
 pub(super) const MAX_UNPACKED: u64 = 4 << 30;
@@ -35,11 +34,9 @@ pub(super) fn unpack(packing: Packing, packed: Box<dyn Read>) -> Box<dyn Read> {
     match packing {
         Packing::Gzip => bounded(MultiGzDecoder::new(BufReader::new(packed))),
         Packing::Xz => bounded(Xz {
-            inner: XzReader::new_with_buffer_size_and_decoder(
-                packed,
-                NonZeroUsize::new(32 * 1024).unwrap_or(NonZeroUsize::MIN),
-                XzDecoder::in_heap_with_alloc_dict_size(0, MAX_WINDOW),
-            ),
+            decoder: XzDecoder::in_heap_with_alloc_dict_size(0, MAX_WINDOW),
+            source: BufReader::with_capacity(32 * 1024, packed),
+            between: false,
         }),
         Packing::Zstd => bounded(Zstd {
             decoder: FrameDecoder::new(),
@@ -50,10 +47,14 @@ pub(super) fn unpack(packing: Packing, packed: Box<dyn Read>) -> Box<dyn Read> {
 }
 
 fn bounded(inner: impl Read + 'static) -> Box<dyn Read> {
-    Box::new(Bounded { inner, left: MAX_UNPACKED, end: None })
+    Box::new(Bounded {
+        inner,
+        left: MAX_UNPACKED,
+        end: None,
+    })
 }
 
-/// Ends for good at the first end or error: the decoders may not be asked again (xz4rust 0.2 panics then).
+/// Ends for good at the first end or error: the decoders may not be asked again (their state is undefined then).
 struct Bounded<R> {
     inner: R,
     left: u64,
@@ -87,36 +88,46 @@ impl<R: Read> Read for Bounded<R> {
     }
 }
 
-/// Several xz streams one after the other, as `cat a.xz b.xz` makes them, with zero padding between them.
+/// Several xz streams one after the other, as `cat a.xz b.xz` makes them, with zero padding between them. Drives the
+/// decoder itself: `XzReader` 0.2 loses its place in the input at the end of a stream.
 struct Xz {
-    inner: XzReader<Box<dyn Read>>,
+    decoder: Box<XzDecoder<'static>>,
+    source: BufReader<Box<dyn Read>>,
+    between: bool,
 }
 
 impl Read for Xz {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         loop {
-            let n = self.inner.read(buf)?;
-            if n > 0 || buf.is_empty() || !self.inner.is_eos() {
-                return Ok(n);
-            }
-            loop {
-                match self.inner.peek_inner(|b| b.first().copied()) {
-                    Ok(Some(0)) => {
-                        self.inner.read_inner(|r| r.read_exact(&mut [0]))?;
+            let input = self.source.fill_buf()?;
+            if self.between {
+                match input.first() {
+                    None => return Ok(0),
+                    Some(0) => self.source.consume(1),
+                    Some(_) => {
+                        self.decoder.reset();
+                        self.between = false;
                     }
-                    Ok(Some(0xfd)) => {
-                        self.inner.reset();
-                        break;
-                    }
-                    Ok(_) => {
-                        return Err(io::Error::new(
-                            io::ErrorKind::InvalidData,
-                            "no xz stream after the first one",
-                        ));
-                    }
-                    Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => return Ok(0),
-                    Err(e) => return Err(e),
                 }
+                continue;
+            }
+            if input.is_empty() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let result = self
+                .decoder
+                .decode(input, buf)
+                .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))?;
+            self.source.consume(result.input_consumed());
+            self.between = result.is_end_of_stream();
+            if result.output_produced() > 0 {
+                return Ok(result.output_produced());
+            }
+            if !self.between && !result.made_progress() {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "the xz stream does not go on",
+                ));
             }
         }
     }
@@ -206,4 +217,46 @@ fn window(head: &[u8; 18]) -> Option<u64> {
     let mut value = [0_u8; 8];
     value[..width].copy_from_slice(head.get(size - width..size)?);
     Some(u64::from_le_bytes(value) + if width == 2 { 256 } else { 0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const XZ: &[u8] = include_bytes!("../../../tests/fixtures/logs/short.log.xz");
+    const ZSTD: &[u8] = include_bytes!("../../../tests/fixtures/logs/short.log.zst");
+
+    fn unpacked(bytes: &'static [u8]) -> (Vec<u8>, Option<io::Error>) {
+        let mut out = Vec::new();
+        let damage = unpack(packing(bytes).unwrap(), Box::new(bytes))
+            .read_to_end(&mut out)
+            .err();
+        (out, damage)
+    }
+
+    #[test]
+    fn every_stream_of_a_file() {
+        for bytes in [XZ, ZSTD] {
+            let (out, damage) = unpacked(bytes);
+            assert!(damage.is_none(), "{damage:?}");
+            let half = out.len() / 2;
+            assert!(half > 400);
+            assert_eq!(out[..half], out[half..]);
+        }
+    }
+
+    #[test]
+    fn a_truncated_file_gives_what_there_is() {
+        for bytes in [XZ, ZSTD] {
+            let (out, damage) = unpacked(&bytes[..bytes.len() - 40]);
+            assert!(out.len() > 400);
+            assert!(damage.is_some());
+        }
+    }
+
+    #[test]
+    fn a_window_beyond_the_bound_is_refused() {
+        let (_, damage) = unpacked(&[0x28, 0xb5, 0x2f, 0xfd, 0, 0xa0, 1, 0, 0]);
+        assert!(damage.unwrap().to_string().contains("64 MiB"));
+    }
 }

@@ -5,7 +5,7 @@ use super::format::{self, Format};
 /// How much of a file is looked at.
 pub(super) const HEAD: usize = 64 * 1024;
 /// How many of its lines.
-const LINES: usize = 200;
+const LINES: usize = 2000;
 
 /// The kinds of files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -184,6 +184,7 @@ pub(super) fn observe(
         pid: picked.number(15),
         source,
         line: line(picked, &text),
+        walled: true,
         rest_of_another: false,
         place,
     });

@@ -99,8 +99,8 @@ pub(super) fn split(format: Format, line: &str) -> Option<Prefix<'_>> {
             let (wall, end) = stamp::is_weekday(b, 0).then(|| stamp::rfc3339(b, 4)).flatten()?;
             // the zone's name; a name other than UTC says nothing that can be computed
             let rest = line.get(end..)?.strip_prefix(' ')?;
-            let (_zone, _) = rest.split_once(' ')?;
-            with_host(Stamp::Wall(wall), &rest[_zone.len()..])
+            let zone = rest.find(' ')?;
+            with_host(Stamp::Wall(wall), &rest[zone..])
         }
         Format::Unix => {
             let seconds = stamp::digits(b, 0, 10)?;

@@ -19,6 +19,8 @@ mod read;
 mod spool;
 mod stamp;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod zone;
 

@@ -183,16 +183,16 @@ mod tests {
     #[test]
     fn a_stepped_clock_does_not_move_t() {
         let mut line = Timeline::default();
-        let a = line.journal(1_000_000_000, Some(500), BOOT);
-        let b = line.journal(5_000_000_000_000, Some(1_000_500), BOOT);
-        let c = line.journal(1_001_000_000, Some(2_000_500), BOOT);
-        assert_eq!((b.t - a.t, c.t - b.t), (SECOND, SECOND));
-        assert_eq!(b.wall.0, 5_000_000_000_000);
-        let d = line.journal(1_000_000, Some(1), Some([2; 16]));
-        assert_eq!((d.t - c.t, line.boot()), (SECOND, 1));
-        let e = line.journal(61_000_000, Some(1), Some([3; 16]));
-        assert_eq!((e.t - d.t, line.boot()), (60 * SECOND, 2));
-        assert_eq!(line.text(62_000_000, 62_000_000).t - e.t, SECOND);
+        let first = line.journal(1_000_000_000, Some(500), BOOT);
+        let ahead = line.journal(5_000_000_000_000, Some(1_000_500), BOOT);
+        let back = line.journal(1_001_000_000, Some(2_000_500), BOOT);
+        assert_eq!((ahead.t - first.t, back.t - ahead.t), (SECOND, SECOND));
+        assert_eq!(ahead.wall.0, 5_000_000_000_000);
+        let earlier = line.journal(1_000_000, Some(1), Some([2; 16]));
+        assert_eq!((earlier.t - back.t, line.boot()), (SECOND, 1));
+        let later = line.journal(61_000_000, Some(1), Some([3; 16]));
+        assert_eq!((later.t - earlier.t, line.boot()), (60 * SECOND, 2));
+        assert_eq!(line.text(62_000_000, 62_000_000).t - later.t, SECOND);
     }
 
     #[test]

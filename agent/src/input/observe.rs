@@ -27,6 +27,8 @@ pub(super) struct Said<'a> {
     pub(super) pid: Option<u32>,
     pub(super) source: &'a str,
     pub(super) line: Line<'a>,
+    /// Its wall time is one; the record of a log without wall times has only an order, to which no header compares.
+    pub(super) walled: bool,
     /// The rest of another line: no text pattern may match it.
     pub(super) rest_of_another: bool,
     pub(super) place: &'a dyn Fn() -> Place,
@@ -87,7 +89,7 @@ impl<'s> Emitter<'s> {
         let node_side = matches!(said.origin, Origin::Kubelet | Origin::Runtime);
         let header_at = parsed
             .header
-            .filter(|_| node_side)
+            .filter(|_| node_side && said.walled)
             .and_then(|h| self.zone.utc(h, said.at.wall.0));
         let observed = !parsed.facts.is_empty()
             || (!parsed.continuation && parsed.level >= Level::Error && node_side)
@@ -118,7 +120,11 @@ impl<'s> Emitter<'s> {
     fn beat(&mut self, said: &Said<'_>, pid: Option<u32>) {
         let pid = if said.origin == Origin::Other { None } else { pid };
         let key = (said.origin, pid);
-        if self.beats.get(&key).is_some_and(|last| said.at.t.saturating_sub(*last) < SECOND) {
+        if self
+            .beats
+            .get(&key)
+            .is_some_and(|last| said.at.t.saturating_sub(*last) < SECOND)
+        {
             return;
         }
         if self.beats.len() >= MAX_KEPT {

@@ -101,7 +101,7 @@ fn run(
             );
             journal::observe(&entry, em, &mut origins);
             entries += 1;
-            if entries % REPORT_EVERY == 0 {
+            if entries.is_multiple_of(REPORT_EVERY) {
                 journal_bytes = set.progress().0;
                 journal::tell_problems(&set, &mut told, em);
                 progress(&Progress {

@@ -113,7 +113,7 @@ impl Stream {
         self.stamp = None;
         if self.kind == Kind::Docker {
             if let Some((text, wall)) = json::docker(&self.raw) {
-                self.text = lines::cut(&text, MAX_LINE).to_owned();
+                self.text.push_str(lines::cut(&text, MAX_LINE));
                 self.stamp = Some(Stamp::Wall(wall));
             }
             return Ok(true);
@@ -190,6 +190,7 @@ impl Stream {
                 text,
                 ..Line::default()
             },
+            walled: self.kind.timed(),
             rest_of_another: goes_on && text.starts_with([' ', '\t']),
             place: &place,
         });

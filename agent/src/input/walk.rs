@@ -124,3 +124,9 @@ fn list(directory: &Path) -> io::Result<Vec<(PathBuf, fs::FileType)>> {
 pub(super) fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }
+
+/// Makes a file for a test.
+#[cfg(test)]
+pub(super) fn create(path: &Path) -> File {
+    File::create(path).unwrap()
+}
