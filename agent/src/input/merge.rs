@@ -104,7 +104,10 @@ impl Merge {
                 }
             },
         };
-        let stream = Stream::new(&waiting.path, waiting.kind, reader, waiting.year, waiting.named);
+        let mut stream = Stream::new(&waiting.path, waiting.kind, reader, waiting.year, waiting.named);
+        if let Some(first) = waiting.first {
+            stream.begin_at(first);
+        }
         sources[waiting.index].entries = 0;
         self.open.push((stream, waiting.index));
         self.step(self.open.len() - 1, em);

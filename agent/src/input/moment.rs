@@ -87,10 +87,10 @@ impl Timeline {
     }
 
     fn advance(&mut self, t: i64, wall: i64) -> Moment {
-        let t = self.last.map_or(t, |last| t.max(last.t));
+        let t = self.last.map_or(t, |last| t.max(last.t)).clamp(-FAR, FAR);
         let moment = Moment {
             t,
-            wall: Timestamp(wall),
+            wall: Timestamp(wall.clamp(-FAR, FAR)),
         };
         self.last = Some(moment);
         moment

@@ -60,6 +60,11 @@ impl Stream {
         }
     }
 
+    /// Lines before the first stamp are of its time.
+    pub(super) fn begin_at(&mut self, first: i64) {
+        self.clock.last = Some((first, first));
+    }
+
     pub(super) fn path(&self) -> &Arc<str> {
         &self.path
     }

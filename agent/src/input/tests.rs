@@ -121,3 +121,13 @@ fn faults_are_named_at_once() {
         "{error}"
     );
 }
+
+#[test]
+fn lines_before_the_first_stamp_are_of_its_time() {
+    let (summary, inputs) = stdin("no stamp\n2026-11-22T22:35:12Z stderr F one\n");
+    assert_eq!(texts(&inputs), ["no stamp", "one"]);
+    assert_eq!(
+        (summary.first.unwrap().t, summary.first),
+        (1_795_386_912_000_000, summary.last)
+    );
+}
