@@ -1,0 +1,173 @@
+//! One entry or line to an input: what it states, or that somebody spoke.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::api::Options;
+use super::lines;
+use super::moment::Timeline;
+use super::node::Names;
+use super::zone::Zone;
+use crate::grammar::line::{Level, Line, Origin};
+use crate::grammar::parse;
+use crate::model::input::{Beat, Gap, Input, Observation, Place};
+use crate::model::time::{Moment, SECOND, Timestamp};
+
+/// The longest text of an observation.
+const MAX_TEXT: usize = 8 * 1024;
+/// How many names are kept, and how many writers' last beats.
+const MAX_KEPT: usize = 4096;
+/// How many gaps are told.
+const MAX_GAPS: u32 = 1_000;
+
+/// An entry with its moment.
+pub(super) struct Said<'a> {
+    pub(super) at: Moment,
+    pub(super) origin: Origin,
+    pub(super) pid: Option<u32>,
+    pub(super) source: &'a str,
+    pub(super) line: Line<'a>,
+    /// Its wall time is one; the record of a log without wall times has only an order, to which no header compares.
+    pub(super) walled: bool,
+    /// The rest of another line: no text pattern may match it.
+    pub(super) rest_of_another: bool,
+    pub(super) place: &'a dyn Fn() -> Place,
+}
+
+/// Where inputs are made.
+pub(super) struct Emitter<'s> {
+    sieve: &'s dyn Fn(&str) -> bool,
+    sink: &'s mut dyn FnMut(Input),
+    pub(super) timeline: Timeline,
+    pub(super) names: Names,
+    zone: Zone,
+    since: i64,
+    until: i64,
+    seq: u64,
+    gaps: u32,
+    beats: HashMap<(Origin, Option<u32>), i64>,
+    sources: HashMap<Box<str>, Arc<str>>,
+    pub(super) entries: u64,
+    pub(super) first: Option<Moment>,
+    pub(super) last: Option<Moment>,
+}
+
+impl<'s> Emitter<'s> {
+    pub(super) fn new(options: &Options, sieve: &'s dyn Fn(&str) -> bool, sink: &'s mut dyn FnMut(Input)) -> Self {
+        Self {
+            sieve,
+            sink,
+            timeline: Timeline::default(),
+            names: Names::default(),
+            zone: Zone::default(),
+            since: options.since.map_or(i64::MIN, |t| t.0),
+            until: options.until.map_or(i64::MAX, |t| t.0),
+            seq: 0,
+            gaps: 0,
+            beats: HashMap::new(),
+            sources: HashMap::new(),
+            entries: 0,
+            first: None,
+            last: None,
+        }
+    }
+
+    /// Whether an entry of this time is asked about.
+    pub(super) fn wants(&self, wall: i64) -> bool {
+        (self.since..=self.until).contains(&wall)
+    }
+
+    pub(super) fn emit(&mut self, said: &Said<'_>) {
+        self.entries += 1;
+        self.first.get_or_insert(said.at);
+        self.last = Some(said.at);
+        if said.origin == Origin::Kubelet && !self.names.settled() {
+            self.names.kubelet(said.line.text);
+        }
+        let parsed = parse::parse(said.origin, &said.line);
+        let rest_of_another = parsed.continuation || said.rest_of_another;
+        let node_side = matches!(said.origin, Origin::Kubelet | Origin::Runtime);
+        let header_at = parsed
+            .header
+            .filter(|_| node_side && said.walled)
+            .and_then(|h| self.zone.utc(h, said.at.wall.0));
+        let observed = !parsed.facts.is_empty()
+            || (!parsed.continuation && parsed.level >= Level::Error && node_side)
+            || (!rest_of_another && (self.sieve)(said.line.text));
+        let pid = said.pid.or(parsed.pid);
+        if !observed {
+            self.beat(said, pid);
+            return;
+        }
+        self.seq += 1;
+        let source = self.intern(said.source);
+        (self.sink)(Input::Observed(Observation {
+            seq: self.seq,
+            at: said.at,
+            boot: self.timeline.boot(),
+            header_at,
+            origin: said.origin,
+            level: parsed.level,
+            pid,
+            source,
+            text: lines::cut(said.line.text, MAX_TEXT).into(),
+            place: (said.place)(),
+            facts: parsed.facts,
+        }));
+    }
+
+    /// At most one a second for each writer; the processes of other origins are not told apart.
+    fn beat(&mut self, said: &Said<'_>, pid: Option<u32>) {
+        let pid = if said.origin == Origin::Other { None } else { pid };
+        let key = (said.origin, pid);
+        if self
+            .beats
+            .get(&key)
+            .is_some_and(|last| said.at.t.saturating_sub(*last) < SECOND)
+        {
+            return;
+        }
+        if self.beats.len() >= MAX_KEPT {
+            self.beats.clear();
+        }
+        self.beats.insert(key, said.at.t);
+        (self.sink)(Input::Beat(Beat {
+            at: said.at,
+            boot: self.timeline.boot(),
+            origin: said.origin,
+            pid,
+        }));
+    }
+
+    pub(super) fn intern(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.sources.get(name) {
+            return Arc::clone(known);
+        }
+        if self.sources.len() >= MAX_KEPT {
+            self.sources.clear();
+        }
+        let new: Arc<str> = lines::cut(name, 256).into();
+        self.sources.insert(name.into(), Arc::clone(&new));
+        new
+    }
+
+    pub(super) fn gap(&mut self, source: &str, from: Option<Timestamp>, reason: String, grant: Option<&str>) {
+        self.gaps += 1;
+        if self.gaps <= MAX_GAPS {
+            let gap = Gap {
+                source: source.to_owned(),
+                from,
+                to: None,
+                reason,
+                grant: grant.map(str::to_owned),
+            };
+            (self.sink)(Input::Gap(gap));
+        }
+    }
+
+    pub(super) fn end(&mut self) {
+        if let Some(last) = self.last {
+            (self.sink)(Input::End(last));
+        }
+    }
+}
