@@ -4,3 +4,6 @@ pub mod export;
 pub mod moment;
 pub mod observe;
 pub mod record;
+pub mod read;
+
+pub use read::{InputError, Options, Progress, Summary, read};
