@@ -21,7 +21,7 @@ const EXITS: &str = "Exit codes: 0 healthy or at risk, 1 the tool failed, 2 usag
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Read journals and logs; say why the node went NotReady
+    /// Read journals and logs; say why the node is not ready
     Analyze(Analyze),
     /// Print the catalog's page on a cause
     Explain(Explain),
