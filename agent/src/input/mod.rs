@@ -3,7 +3,7 @@
 pub mod export;
 pub mod moment;
 pub mod observe;
-pub mod record;
 pub mod read;
+pub mod record;
 
 pub use read::{InputError, Options, Progress, Summary, read};
