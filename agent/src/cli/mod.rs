@@ -1,1 +1,11 @@
-//! The subcommands and their exit codes.
+//! The command line: one file a subcommand, exit codes in one place. Renders nothing itself but the catalog's pages.
+
+pub mod analyze;
+pub mod args;
+pub mod causes;
+pub mod exit;
+pub mod explain;
+pub mod io;
+pub mod progress;
+pub mod run;
+pub mod window;

@@ -1,0 +1,144 @@
+//! `whynotready analyze`: journals and logs in, a diagnosis out.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::args::{Analyze, Color, FailOn, Format};
+use super::exit::Exit;
+use super::io::Io;
+use super::progress::Line;
+use super::run::{self, Failure};
+use super::window::Bound;
+use crate::catalog::load::Catalog;
+use crate::diagnosis::engine;
+use crate::export::json;
+use crate::export::text::{self, Style};
+use crate::input;
+use crate::model::diagnosis::Diagnosis;
+use crate::model::input::Input;
+use crate::model::time::Timestamp;
+use crate::pipeline::Analyzer;
+
+/// Columns where the output is no terminal: a ticket, a pager, a file.
+const PAPER: usize = 120;
+
+pub(super) fn run(args: &Analyze, env: &dyn Fn(&str) -> Option<String>, io: &mut Io) -> Result<Exit, Failure> {
+    let (since, until) = bounds(args)?;
+    let catalog = Arc::new(run::catalog(args.catalog_dir.as_deref())?);
+    let options = window(args, since, until)?;
+    let diagnosis = diagnose(args, &catalog, &options, io)?;
+    let answer = match args.format {
+        Format::Json => json::render(&diagnosis, io.stdout_is_terminal)
+            .map_err(|e| Failure::Tool(format!("cannot write the answer: {e}")))?,
+        Format::Text => text::render(&diagnosis, &style(args, env, io)),
+    };
+    io.print(&answer)?;
+    Ok(Exit::of(&diagnosis, args.fail_on == Some(FailOn::Risk)))
+}
+
+fn bounds(args: &Analyze) -> Result<(Option<Bound>, Option<Bound>), Failure> {
+    let mut faults = Vec::new();
+    let mut bound = |flag: &str, text: &Option<String>| {
+        text.as_deref()
+            .and_then(|text| Bound::parse(flag, text).map_err(|fault| faults.push(fault)).ok())
+    };
+    let since = bound("--since", &args.since);
+    let until = bound("--until", &args.until);
+    if let (Some(Bound::At(since)), Some(Bound::At(until))) = (since, until)
+        && since > until
+    {
+        faults.push(format!("--since {since} is after --until {until}"));
+    }
+    if let (Some(Bound::BeforeEnd(since)), Some(Bound::BeforeEnd(until))) = (since, until)
+        && since < until
+    {
+        faults.push("--since is after --until".to_owned());
+    }
+    if args.paths.iter().filter(|p| p.as_path() == Path::new("-")).count() > 1 {
+        faults.push("standard input (`-`) can be read once only".to_owned());
+    }
+    if faults.is_empty() {
+        Ok((since, until))
+    } else {
+        Err(Failure::Usage(faults.join("\n")))
+    }
+}
+
+/// Where a bound is relative to the end, the record is read once to find its end: nothing in it is looked at.
+fn window(args: &Analyze, since: Option<Bound>, until: Option<Bound>) -> Result<input::Options, Failure> {
+    let relative = |bound: Option<Bound>| matches!(bound, Some(Bound::BeforeEnd(_)));
+    let mut end = Timestamp::default();
+    if relative(since) || relative(until) {
+        if args.paths.iter().any(|p| p.as_path() == Path::new("-")) {
+            let message = "standard input is read once: give --since and --until as absolute times";
+            return Err(Failure::Usage(message.to_owned()));
+        }
+        let mut sink = |input: Input| {
+            if let Input::End(at) = input {
+                end = at.wall;
+            }
+        };
+        input::read(
+            &args.paths,
+            None,
+            &input::Options::default(),
+            &|_| false,
+            &mut sink,
+            &mut |_| {},
+        )
+        .map_err(|e| Failure::Tool(e.to_string()))?;
+    }
+    Ok(input::Options {
+        since: since.map(|b| b.resolve(end)),
+        until: until.map(|b| b.resolve(end)),
+        ..input::Options::default()
+    })
+}
+
+fn diagnose(
+    args: &Analyze,
+    catalog: &Arc<Catalog>,
+    options: &input::Options,
+    io: &mut Io,
+) -> Result<Diagnosis, Failure> {
+    let reads_stdin = args.paths.iter().any(|p| p.as_path() == Path::new("-"));
+    let stdin: Option<Box<dyn Read>> = if reads_stdin { io.stdin.take() } else { None };
+    // Whoever analyses a log says by that that the node went NotReady (CONTRACT.md, premise).
+    let mut analyzer = Analyzer::new(Arc::clone(catalog), engine::Options { premise: true });
+    let summary = {
+        let mut line = Line::new(&mut io.stderr, io.stderr_is_terminal);
+        input::read(
+            &args.paths,
+            stdin,
+            options,
+            &|text| catalog.matcher.may_fit(text),
+            &mut |input| analyzer.input(&input, &mut |_| {}),
+            &mut |progress| line.show(progress),
+        )
+        .map_err(|e| Failure::Tool(e.to_string()))?
+    };
+    let mut diagnosis = analyzer.diagnosis();
+    diagnosis.node = args.node.clone().or(diagnosis.node).or(summary.node.map(|n| n.name));
+    diagnosis.boot_id = diagnosis.boot_id.or(summary.boot_id);
+    Ok(diagnosis)
+}
+
+fn style(args: &Analyze, env: &dyn Fn(&str) -> Option<String>, io: &Io) -> Style {
+    let set = |name: &str| env(name).is_some_and(|v| !v.is_empty());
+    let color = match args.color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => io.stdout_is_terminal && !set("NO_COLOR") && env("TERM").as_deref() != Some("dumb"),
+    };
+    let width = if io.stdout_is_terminal {
+        io.width.unwrap_or(80)
+    } else {
+        PAPER
+    };
+    Style {
+        width: width.max(40),
+        color,
+        all: args.all,
+    }
+}

@@ -1,0 +1,74 @@
+//! `whynotready causes`: what the catalog knows.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+
+use super::args::{Causes, Format};
+use super::exit::Exit;
+use super::io::Io;
+use super::run::{self, Failure};
+use crate::catalog::load::Catalog;
+use crate::catalog::schema::{Layer, Owner, Repair};
+use crate::export::layout::word;
+
+#[derive(Serialize)]
+struct Row<'a> {
+    id: &'a str,
+    layer: Layer,
+    title: &'a str,
+    parent: Option<&'a str>,
+    repair: Repair,
+    owner: Owner,
+}
+
+pub(super) fn run(args: &Causes, io: &mut Io) -> Result<Exit, Failure> {
+    let catalog = run::catalog(args.catalog_dir.as_deref())?;
+    let mut rows = rows(&catalog, args.layer);
+    rows.sort_by_key(|r| (r.layer, r.id));
+    let text = match args.format {
+        Format::Text => table(&rows),
+        Format::Json => {
+            let json = if io.stdout_is_terminal {
+                serde_json::to_string_pretty(&rows)
+            } else {
+                serde_json::to_string(&rows)
+            };
+            json.map_err(|e| Failure::Tool(e.to_string()))? + "\n"
+        }
+    };
+    io.print(&text)?;
+    Ok(Exit::Ok)
+}
+
+fn rows(catalog: &Catalog, layer: Option<Layer>) -> Vec<Row<'_>> {
+    catalog
+        .causes
+        .iter()
+        .map(|c| &c.file)
+        .filter(|c| layer.is_none_or(|l| c.layer == l))
+        .map(|c| Row {
+            id: &c.id,
+            layer: c.layer,
+            title: &c.title,
+            parent: c.parent.as_deref(),
+            repair: c.repair,
+            owner: c.owner,
+        })
+        .collect()
+}
+
+fn table(rows: &[Row<'_>]) -> String {
+    let wide = rows.iter().map(|r| r.id.len()).max().unwrap_or(0);
+    let mut out = String::new();
+    let mut layer = None;
+    for row in rows {
+        if layer != Some(row.layer) {
+            let gap = if layer.is_none() { "" } else { "\n" };
+            let _ = writeln!(out, "{gap}{}", word(&row.layer));
+            layer = Some(row.layer);
+        }
+        let _ = writeln!(out, "  {:wide$}  {}", row.id, row.title);
+    }
+    out
+}

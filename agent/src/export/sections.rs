@@ -1,0 +1,420 @@
+//! The parts of the text report, each under its own head.
+
+use super::layout::{cut, duration, moment, quote, word};
+use super::text::{Lead, Style, effect, head, push_wrapped};
+use crate::catalog::schema::{Owner, Repair};
+use crate::model::episode::{Episode, EpisodeState};
+use crate::model::finding::{Evidence, Finding, Role};
+use crate::model::time::{SECOND, Timestamp};
+
+/// How many items each part shows.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) evidence: usize,
+    pub(super) others: usize,
+    pub(super) ruled_out: usize,
+    pub(super) not_seen: usize,
+    pub(super) fix: usize,
+    pub(super) candidates: usize,
+    pub(super) episodes: usize,
+}
+
+impl Limits {
+    /// From the most to the least; the first that fits is taken.
+    pub(super) fn steps(all: bool) -> Vec<Self> {
+        let of = |n: [usize; 7]| Self {
+            evidence: n[0],
+            others: n[1],
+            ruled_out: n[2],
+            not_seen: n[3],
+            fix: n[4],
+            candidates: n[5],
+            episodes: n[6],
+        };
+        if all {
+            return vec![of([usize::MAX; 7])];
+        }
+        vec![
+            of([8, 4, 6, 4, 6, 5, 5]),
+            of([6, 3, 4, 3, 4, 4, 3]),
+            of([4, 2, 3, 2, 3, 3, 2]),
+            of([3, 1, 2, 1, 2, 3, 1]),
+            of([2, 1, 1, 1, 1, 2, 1]),
+        ]
+    }
+}
+
+/// What was left out of a list, as its last line.
+fn rest(out: &mut Vec<String>, all: usize, shown: usize) {
+    if all > shown {
+        out.push(format!("  … {} more: --all", all - shown));
+    }
+}
+
+pub(super) fn root_cause(out: &mut Vec<String>, lead: &Lead<'_>, root: &Finding, style: &Style) {
+    out.push(String::new());
+    out.push(format!("ROOT CAUSE  {}  {}", root.cause, word(&root.verdict)));
+    let at = lead.diagnosis.at;
+    let age = duration(at.0 - root.onset.latest.0);
+    let text = format!(
+        "{}; seen since {} UTC, {age} before the record ends.",
+        root.title,
+        moment(root.onset.latest, at)
+    );
+    push_wrapped(out, &text, 2, 2, style.width);
+    out.push(format!("  {}", who_acts(root.owner, root.repair)));
+}
+
+fn who_acts(owner: Owner, repair: Repair) -> String {
+    let who = match owner {
+        Owner::Node => "whoever runs the node",
+        Owner::Network => "whoever runs the network",
+        Owner::ControlPlane => "whoever runs the control plane",
+        Owner::Cloud => "the cloud or virtualisation platform",
+        Owner::Workload => "whoever runs the workload",
+    };
+    let what = match repair {
+        Repair::Reboot => "a reboot cures it",
+        Repair::Replace => "the machine has to be replaced",
+        Repair::RestartKubelet => "a restart of the kubelet cures it",
+        Repair::FixConfig => "a file or setting has to change; a reboot does not help",
+        Repair::NoneExternal => "nothing done to this node helps, nor do reboot and replacement",
+        Repair::Unknown => "whether a repair of the node helps is not known",
+    };
+    format!("To act: {who}; {what}.")
+}
+
+/// From the cause to the effect, as a tree of one branch.
+pub(super) fn why(out: &mut Vec<String>, lead: &Lead<'_>, root: &Finding, style: &Style) {
+    head(out, "WHY");
+    let at = lead.diagnosis.at;
+    let wide = moment(root.onset.latest, at).len().max(8);
+    let mut steps = vec![(Some(root.onset.latest), root.title.clone())];
+    for (i, title) in root.path.iter().enumerate() {
+        let seen = lead.findings.iter().find(|f| f.title == *title).map(|f| f.onset.latest);
+        let last = i + 1 == root.path.len();
+        let when = seen.or_else(|| lead.episode.filter(|_| last).map(|e| e.opened_at));
+        let assumed = if last && lead.episode.is_none() {
+            "  (taken to be so; the input does not show it)"
+        } else {
+            ""
+        };
+        steps.push((when, format!("{title}{assumed}")));
+    }
+    for (depth, (when, text)) in steps.iter().enumerate() {
+        let time = when.map(|t| moment(t, at)).unwrap_or_default();
+        let branch = if depth == 0 {
+            String::new()
+        } else {
+            format!("{}└ ", "  ".repeat(depth - 1))
+        };
+        let line = format!("  {time:wide$}  {branch}{text}");
+        out.push(cut(&line, style.width));
+    }
+}
+
+pub(super) fn evidence(out: &mut Vec<String>, lead: &Lead<'_>, finding: &Finding, limit: usize, style: &Style) {
+    if finding.evidence.is_empty() {
+        return;
+    }
+    head(out, "EVIDENCE");
+    let shown = limit.min(finding.evidence.len());
+    rows(out, &finding.evidence[..shown], lead.diagnosis.at, style);
+    rest(out, finding.evidence.len(), shown);
+}
+
+fn rows(out: &mut Vec<String>, evidence: &[Evidence], at: Timestamp, style: &Style) {
+    let wide = evidence
+        .iter()
+        .map(|e| e.source.chars().count())
+        .max()
+        .unwrap_or(0)
+        .min(14);
+    for e in evidence {
+        let date = if e.at.date() == at.date() {
+            String::new()
+        } else {
+            format!("{} ", e.at.date())
+        };
+        let source = cut(&quote(&e.source), 14);
+        let front = format!("  {date}{}  {source:wide$}  ", e.at.clock_millis());
+        let back = counted(e);
+        let room = style
+            .width
+            .saturating_sub(front.chars().count() + back.chars().count())
+            .max(24);
+        let text = if style.all {
+            quote(&e.text)
+        } else {
+            cut(&quote(&e.text), room)
+        };
+        out.push(format!("{front}{text}{back}"));
+        if style.all {
+            out.push(format!("      {}", place(e)));
+        }
+    }
+}
+
+fn counted(e: &Evidence) -> String {
+    if e.count < 2 {
+        return String::new();
+    }
+    let over = e.last_at.0 - e.seen_at.0;
+    if over < SECOND {
+        format!("  ×{}", e.count)
+    } else {
+        format!("  ×{} in {}", e.count, duration(over))
+    }
+}
+
+fn place(e: &Evidence) -> String {
+    match (&e.cursor, &e.file, e.line) {
+        (Some(cursor), _, _) => format!("journalctl --cursor='{cursor}'"),
+        (None, Some(file), Some(line)) => format!("{file}:{line}"),
+        _ => String::new(),
+    }
+}
+
+/// Contributing causes, each with its statement; consequences by name only.
+pub(super) fn others(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize, style: &Style) {
+    let of = |role: Role| lead.findings.iter().filter(move |f| f.role == role);
+    let contributing: Vec<&Finding> = of(Role::Contributing).collect();
+    if !contributing.is_empty() {
+        out.push(String::new());
+        for f in contributing.iter().take(limit) {
+            let text = format!("CONTRIBUTING  {}  {}: {}", f.cause, word(&f.verdict), f.title);
+            push_wrapped(out, &text, 0, 2, style.width);
+        }
+        rest(out, contributing.len(), limit);
+    }
+    let consequences: Vec<&str> = of(Role::Consequence).map(|f| f.cause.as_str()).collect();
+    if !consequences.is_empty() {
+        out.push(String::new());
+        let names: Vec<&str> = consequences.iter().copied().take(limit.saturating_mul(3)).collect();
+        let more = consequences.len() - names.len();
+        let more = if more == 0 {
+            String::new()
+        } else {
+            format!(" and {more} more")
+        };
+        push_wrapped(
+            out,
+            &format!("CONSEQUENCES  {}{more}", names.join(", ")),
+            0,
+            2,
+            style.width,
+        );
+    }
+}
+
+pub(super) fn ruled_out(out: &mut Vec<String>, root: &Finding, limit: usize, style: &Style) {
+    if root.ruled_out.is_empty() {
+        return;
+    }
+    head(out, "RULED OUT");
+    let shown = &root.ruled_out[..limit.min(root.ruled_out.len())];
+    let wide = shown.iter().map(|r| r.cause.len()).max().unwrap_or(0);
+    for r in shown {
+        push_wrapped(
+            out,
+            &format!("{}\u{a0}{}", pad(&r.cause, wide), r.because),
+            2,
+            wide + 4,
+            style.width,
+        );
+    }
+    rest(out, root.ruled_out.len(), limit);
+}
+
+/// Padding that survives wrapping: `wrap` turns no-break spaces into blanks.
+fn pad(text: &str, wide: usize) -> String {
+    format!("{text}{}", "\u{a0}".repeat(wide + 1 - text.len().min(wide)))
+}
+
+/// What would decide, and where nobody could look.
+pub(super) fn not_seen(out: &mut Vec<String>, lead: &Lead<'_>, root: Option<&Finding>, limit: usize, style: &Style) {
+    let mut items: Vec<String> = root
+        .map(|f| {
+            f.missing
+                .iter()
+                .map(|m| format!("{} ({}); to see it: {}", m.signal, m.why, m.grant))
+                .collect()
+        })
+        .unwrap_or_default();
+    let at = lead.diagnosis.at;
+    for gap in &lead.diagnosis.gaps {
+        let time = |t: Option<Timestamp>| t.map_or_else(|| "?".to_owned(), |t| moment(t, at));
+        let when = if gap.from.is_none() && gap.to.is_none() {
+            String::new()
+        } else {
+            format!(" {} to {}", time(gap.from), time(gap.to))
+        };
+        let grant = gap
+            .grant
+            .as_deref()
+            .map(|g| format!("; to see it: {g}"))
+            .unwrap_or_default();
+        items.push(quote(&format!("{}{when}: {}{grant}", gap.source, gap.reason)));
+    }
+    if items.is_empty() {
+        return;
+    }
+    head(out, "NOT SEEN");
+    for item in items.iter().take(limit) {
+        push_wrapped(out, item, 2, 4, style.width);
+    }
+    rest(out, items.len(), limit);
+}
+
+pub(super) fn fix(out: &mut Vec<String>, root: &Finding, limit: usize, style: &Style) {
+    head(out, "FIX");
+    for (i, step) in root.remedy.iter().take(limit).enumerate() {
+        let risk = if step.risk == "none" {
+            "risk: none".to_owned()
+        } else {
+            format!("risk: {}", step.risk)
+        };
+        push_wrapped(out, &format!("{}. {} ({risk})", i + 1, step.text), 2, 5, style.width);
+        if let Some(command) = &step.command {
+            // A command is copied: it is never cut or wrapped.
+            out.push(format!("     $ {command}"));
+        }
+        push_wrapped(out, &format!("check: {}", step.verify), 5, 7, style.width);
+    }
+    rest(out, root.remedy.len(), limit);
+    out.push(format!("  More: whynotready explain {}", root.cause));
+}
+
+pub(super) fn inconclusive(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize, style: &Style) {
+    out.push(String::new());
+    let candidates = lead.candidates;
+    match candidates.len() {
+        0 => {
+            out.push("INCONCLUSIVE  nothing in the record says why".to_owned());
+            return;
+        }
+        1 => out.push("INCONCLUSIVE  one cause fits, and the evidence does not reach for it:".to_owned()),
+        n => out.push(format!("INCONCLUSIVE  the evidence fits {n} causes:")),
+    }
+    let shown = &candidates[..limit.min(candidates.len())];
+    let wide = shown.iter().map(|c| c.cause.len()).max().unwrap_or(0);
+    for candidate in shown {
+        let reasons = candidate.speaks_for.join("; ");
+        push_wrapped(
+            out,
+            &format!("{}\u{a0}{}", pad(&candidate.cause, wide), reasons),
+            2,
+            wide + 4,
+            style.width,
+        );
+        for against in candidate.against.iter().take(2) {
+            push_wrapped(out, &format!("against: {against}"), wide + 4, wide + 6, style.width);
+        }
+    }
+    rest(out, candidates.len(), limit);
+    if let Some(first) = shown.first() {
+        out.push(format!("  More: whynotready explain {}", first.cause));
+    }
+}
+
+/// Without a cause: what the record does prove.
+pub(super) fn certain(out: &mut Vec<String>, lead: &Lead<'_>, style: &Style) {
+    let at = lead.diagnosis.at;
+    let mut facts = Vec::new();
+    if let Some(good) = lead.diagnosis.heartbeat.last_success_at {
+        facts.push((good, "the last lease renewal that was accepted".to_owned()));
+    }
+    if let Some(episode) = lead.episode {
+        facts.push((episode.opened_at, effect(&episode.effect)));
+        if let Some(ended) = episode.ended_at {
+            facts.push((
+                ended,
+                format!("over: {}", episode.end_reason.as_deref().unwrap_or("it recovered")),
+            ));
+        }
+    }
+    if facts.is_empty() {
+        return;
+    }
+    facts.sort();
+    head(out, "WHAT IS CERTAIN");
+    for (when, text) in facts {
+        push_wrapped(
+            out,
+            &format!("{}\u{a0}\u{a0}{text}", moment(when, at).replace(' ', "\u{a0}")),
+            2,
+            4,
+            style.width,
+        );
+    }
+}
+
+pub(super) fn risks(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize, style: &Style) {
+    let mut risks: Vec<&Finding> = lead.findings.iter().filter(|f| f.role == Role::Risk).collect();
+    for f in lead.diagnosis.findings.iter().filter(|f| f.role == Role::Risk) {
+        if !risks.iter().any(|r| r.cause == f.cause) {
+            risks.push(f);
+        }
+    }
+    let alone = !lead.needs_cause();
+    for f in risks.iter().take(limit) {
+        out.push(String::new());
+        let when = f
+            .expected_at
+            .map(|t| expected(t, lead.diagnosis.at))
+            .unwrap_or_default();
+        push_wrapped(
+            out,
+            &format!("RISK  {}  {}: {}{when}", f.cause, word(&f.verdict), f.title),
+            0,
+            2,
+            style.width,
+        );
+        if alone {
+            rows(out, &f.evidence[..f.evidence.len().min(3)], lead.diagnosis.at, style);
+            if let Some(step) = f.remedy.first() {
+                push_wrapped(out, &format!("Fix: {}", step.text), 2, 4, style.width);
+            }
+            out.push(format!("  More: whynotready explain {}", f.cause));
+        }
+    }
+    rest(out, risks.len(), limit);
+}
+
+fn expected(when: Timestamp, at: Timestamp) -> String {
+    let time = format!("{} {} UTC", when.date(), when.clock());
+    if when > at {
+        format!("; in {} ({time})", duration(when.0 - at.0))
+    } else {
+        format!("; since {time}")
+    }
+}
+
+pub(super) fn other_episodes(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize, style: &Style) {
+    let others: Vec<&Episode> = lead
+        .diagnosis
+        .episodes
+        .iter()
+        .filter(|e| lead.episode.is_none_or(|shown| shown.id != e.id))
+        .collect();
+    if others.is_empty() {
+        return;
+    }
+    head(out, "OTHER EPISODES");
+    for e in others.iter().take(limit) {
+        let cause = e.findings.iter().find(|f| f.role == Role::RootCause).map_or_else(
+            || "no cause named".to_owned(),
+            |f| format!("{}  {}", f.cause, word(&f.verdict)),
+        );
+        let length = match (e.state, e.ended_at) {
+            (EpisodeState::Ended, Some(end)) => format!("for {}", duration(end.0 - e.opened_at.0)),
+            _ => "to the end".to_owned(),
+        };
+        let when = format!("{} {}", e.opened_at.date(), e.opened_at.clock());
+        out.push(cut(
+            &format!("  {when}  {cause}  ({}, {length})", effect(&e.effect)),
+            style.width,
+        ));
+    }
+    rest(out, others.len(), limit);
+}
