@@ -65,8 +65,8 @@ mod tests {
         for (on, bytes, wanted) in [(true, LONG - 1, false), (false, LONG, false), (true, LONG, true)] {
             let mut out = Vec::new();
             Line::new(&mut out, on).show(&Progress {
-                bytes,
-                total: Some(2 * LONG),
+                bytes_done: bytes,
+                bytes_total: 2 * LONG,
                 ..Progress::default()
             });
             assert_eq!(!out.is_empty(), wanted, "{on} {bytes}");
