@@ -2,5 +2,6 @@
 
 pub mod board;
 pub mod corpus;
+pub mod diagnoses;
 pub mod run;
 pub mod score;

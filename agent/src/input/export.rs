@@ -21,12 +21,8 @@ pub struct Entry {
 impl Entry {
     /// The entry as a record.
     pub fn record(&self) -> Record<'_> {
-        let mut record = Record {
-            wall: self.wall,
-            monotonic: self.monotonic,
-            trusted: true,
-            ..Record::default()
-        };
+        let mut record =
+            Record { wall: self.wall, monotonic: self.monotonic, trusted: true, ..Record::default() };
         for (name, value) in &self.fields {
             record.set(name, value);
         }
@@ -79,9 +75,7 @@ pub fn read_entry(input: &mut dyn BufRead) -> io::Result<Option<Entry>> {
             Some(at) => entry.set(&String::from_utf8_lossy(&line[..at]), &line[at + 1..]),
             None => {
                 let name = String::from_utf8_lossy(&line).into_owned();
-                let Some(value) = read_binary(input)? else {
-                    return Ok((!entry.is_empty()).then_some(entry));
-                };
+                let Some(value) = read_binary(input)? else { return Ok((!entry.is_empty()).then_some(entry)) };
                 entry.set(&name, &value);
             }
         }
@@ -135,10 +129,7 @@ mod tests {
         data.extend(b"a\nb\n\n\n_PID=2\nMESSAGE=x\n");
         let mut input = io::BufReader::new(&data[..]);
         let first = read_entry(&mut input).unwrap().unwrap();
-        assert_eq!(
-            (first.record().text, first.record().wall, first.record().sender.pid),
-            ("a\nb", Some(5), Some(1))
-        );
+        assert_eq!((first.record().text, first.record().wall, first.record().sender.pid), ("a\nb", Some(5), Some(1)));
         let second = read_entry(&mut input).unwrap().unwrap();
         assert_eq!(second.record().text, "x");
         assert!(read_entry(&mut input).unwrap().is_none());

@@ -36,10 +36,7 @@ impl TimeLine {
         let t = self.t(wall, monotonic);
         let t = self.last.map_or(t, |last| t.max(last.t));
         let wall = wall.or(self.last.map(|l| l.wall.0)).unwrap_or(t);
-        let moment = Moment {
-            t,
-            wall: Timestamp(wall),
-        };
+        let moment = Moment { t, wall: Timestamp(wall) };
         self.last = Some(moment);
         moment
     }

@@ -103,28 +103,19 @@ impl<'s> Observer<'s> {
                 self.beats.insert(key, at.t);
             }
         }
-        Some(Input::Beat(Beat {
-            at,
-            boot: self.time_line.boot,
-            origin,
-            pid,
-        }))
+        Some(Input::Beat(Beat { at, boot: self.time_line.boot, origin, pid }))
     }
 
     fn source(&mut self, record: &Record<'_>, origin: Origin) -> Arc<str> {
         let sender = &record.sender;
         let name = match origin {
             Origin::Kernel => "kernel",
-            _ => sender
-                .syslog_identifier
-                .or(sender.comm)
-                .or(sender.systemd_unit)
-                .unwrap_or(match origin {
-                    Origin::Kubelet => "kubelet",
-                    Origin::Runtime => "runtime",
-                    Origin::Systemd => "systemd",
-                    _ => "log",
-                }),
+            _ => sender.syslog_identifier.or(sender.comm).or(sender.systemd_unit).unwrap_or(match origin {
+                Origin::Kubelet => "kubelet",
+                Origin::Runtime => "runtime",
+                Origin::Systemd => "systemd",
+                _ => "log",
+            }),
         };
         if let Some(known) = self.sources.get(name) {
             return Arc::clone(known);
@@ -142,9 +133,7 @@ impl<'s> Observer<'s> {
             return;
         }
         for url in parsed.facts.iter().filter_map(|f| f.text("url")) {
-            let name = url
-                .split_once("/kube-node-lease/leases/")
-                .or_else(|| url.split_once("/api/v1/nodes/"));
+            let name = url.split_once("/kube-node-lease/leases/").or_else(|| url.split_once("/api/v1/nodes/"));
             if let Some((_, rest)) = name {
                 let end = rest.find(['?', '/', '"', ' ']).unwrap_or(rest.len());
                 if end > 0 {
@@ -162,9 +151,7 @@ impl<'s> Observer<'s> {
             HeaderTime::Klog { micros, .. } => {
                 let of_day = at.wall.0.rem_euclid(DAY);
                 let late = wrap(of_day - micros);
-                let zone = *self
-                    .zone
-                    .get_or_insert((late + QUARTER / 2).div_euclid(QUARTER) * QUARTER);
+                let zone = *self.zone.get_or_insert((late + QUARTER / 2).div_euclid(QUARTER) * QUARTER);
                 Some(Timestamp(at.wall.0 - wrap(late - zone)))
             }
         }
@@ -179,10 +166,7 @@ fn wrap(micros: i64) -> i64 {
 fn line<'a>(record: &Record<'a>, origin: Origin) -> Line<'a> {
     let said = &record.said;
     if !record.trusted || origin != Origin::Systemd {
-        return Line {
-            text: record.text,
-            ..Line::default()
-        };
+        return Line { text: record.text, ..Line::default() };
     }
     Line {
         text: record.text,

@@ -75,24 +75,8 @@ impl<'a> Record<'a> {
 
     /// The fields that [`Record::set`] knows.
     pub const FIELDS: &'static [&'static str] = &[
-        "MESSAGE",
-        "_BOOT_ID",
-        "_HOSTNAME",
-        "_TRANSPORT",
-        "_SYSTEMD_UNIT",
-        "_SYSTEMD_USER_UNIT",
-        "_COMM",
-        "_EXE",
-        "_PID",
-        "_UID",
-        "SYSLOG_IDENTIFIER",
-        "MESSAGE_ID",
-        "UNIT",
-        "JOB_TYPE",
-        "JOB_RESULT",
-        "EXIT_CODE",
-        "EXIT_STATUS",
-        "UNIT_RESULT",
-        "N_RESTARTS",
+        "MESSAGE", "_BOOT_ID", "_HOSTNAME", "_TRANSPORT", "_SYSTEMD_UNIT", "_SYSTEMD_USER_UNIT", "_COMM", "_EXE", "_PID",
+        "_UID", "SYSLOG_IDENTIFIER", "MESSAGE_ID", "UNIT", "JOB_TYPE", "JOB_RESULT", "EXIT_CODE", "EXIT_STATUS",
+        "UNIT_RESULT", "N_RESTARTS",
     ];
 }

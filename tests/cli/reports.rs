@@ -1,0 +1,77 @@
+//! Text and JSON of hand-made answers.
+
+use whynotready::export::json;
+use whynotready::export::text::{self, Style};
+use whynotready_tests::diagnoses::named;
+
+const NAMES: [&str; 6] = ["root-cause", "inconclusive", "healthy", "at-risk", "ended", "long"];
+const PLAIN: Style = Style {
+    width: 110,
+    color: false,
+    all: false,
+};
+
+#[test]
+fn reports_read_as_designed() {
+    for name in NAMES {
+        insta::assert_snapshot!(format!("report-{name}"), text::render(&named(name), &PLAIN));
+    }
+}
+
+#[test]
+fn a_report_has_at_most_forty_lines_unless_all_is_asked() {
+    for name in NAMES {
+        for width in [40, 80, 200] {
+            let report = text::render(&named(name), &Style { width, ..PLAIN });
+            assert!(report.lines().count() <= 40, "{name} at {width}:\n{report}");
+        }
+    }
+    let all = text::render(&named("long"), &Style { all: true, ..PLAIN });
+    assert!(
+        all.lines().count() > 100 && all.contains("--cursor='s=1;i=2'") && all.contains("node.log:7"),
+        "{all}"
+    );
+}
+
+#[test]
+fn what_a_log_holds_cannot_steer_the_terminal() {
+    for name in NAMES {
+        assert!(!text::render(&named(name), &Style { all: true, ..PLAIN }).contains('\u{1b}'));
+    }
+}
+
+#[test]
+fn colour_adds_nothing_but_colour() {
+    for name in NAMES {
+        let plain = text::render(&named(name), &PLAIN);
+        let mut coloured = text::render(&named(name), &Style { color: true, ..PLAIN });
+        for code in ["\x1b[1;31m", "\x1b[1;33m", "\x1b[1m", "\x1b[0m"] {
+            coloured = coloured.replace(code, "");
+        }
+        assert_eq!(plain, coloured);
+    }
+}
+
+#[test]
+fn every_document_holds_to_the_schema() {
+    let schema = serde_json::from_str(json::SCHEMA).expect("the schema is JSON");
+    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+    for name in NAMES {
+        let diagnosis = named(name);
+        for pretty in [false, true] {
+            let text = json::render(&diagnosis, pretty).expect("renders");
+            let document = serde_json::from_str(&text).expect("JSON");
+            let faults: Vec<String> = validator
+                .iter_errors(&document)
+                .map(|e| format!("{}: {e}", e.instance_path))
+                .collect();
+            assert!(faults.is_empty(), "{name}: {faults:#?}");
+        }
+    }
+    let mut more = serde_json::to_value(named("root-cause")).expect("JSON");
+    more["findings"][0]["score"] = 0.9.into();
+    assert!(
+        !validator.is_valid(&more),
+        "a field that the schema does not describe must be noticed"
+    );
+}
