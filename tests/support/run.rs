@@ -5,12 +5,10 @@ use std::sync::Arc;
 use anyhow::Result;
 use whynotready::catalog::load::Catalog;
 use whynotready::diagnosis::engine::Options;
-use whynotready::grammar::origin::Sender;
-use whynotready::input::observe::Observer;
-use whynotready::input::record::Record;
+use whynotready::grammar::{line as grammar, origin, parse};
 use whynotready::input::{self, Options as Window};
 use whynotready::model::diagnosis::Diagnosis;
-use whynotready::model::input::{Input, Place};
+use whynotready::model::input::{Input, Observation, Place};
 use whynotready::model::time::{Moment, SECOND, Timestamp};
 use whynotready::pipeline::Analyzer;
 
@@ -26,48 +24,55 @@ pub fn diagnose(catalog: &Arc<Catalog>, case: &Case) -> Result<Diagnosis> {
             let mut sink = |input: Input| analyzer.input(&input, &mut |_| {});
             input::read(&paths, None, &Window::default(), &sieve, &mut sink, &mut |_| {})?;
         }
-        Material::Lines(lines) => feed(lines, &sieve, &mut |input| analyzer.input(&input, &mut |_| {})),
+        Material::Lines(lines) => feed(lines, &mut |input| analyzer.input(&input, &mut |_| {})),
     }
     Ok(analyzer.diagnosis())
 }
 
-fn feed(lines: &[Line], sieve: &dyn Fn(&str) -> bool, sink: &mut dyn FnMut(Input)) {
-    let mut observer = Observer::new(sieve);
-    let mut end = None;
-    for (i, line) in lines.iter().enumerate() {
-        let wall = line
+fn feed(lines: &[Line], sink: &mut dyn FnMut(Input)) {
+    let mut at = Moment {
+        t: 0,
+        wall: Timestamp(0),
+    };
+    for (i, quoted) in lines.iter().enumerate() {
+        let wall = quoted
             .ts
             .as_deref()
             .and_then(syslog_time)
-            .or_else(|| klog_time(&line.text));
-        let record = Record {
-            wall,
-            text: &line.text,
-            sender: Sender {
-                syslog_identifier: line.unit.as_deref().filter(|u| *u != "other"),
-                ..Sender::default()
-            },
-            ..Record::default()
+            .or_else(|| klog_time(&quoted.text));
+        // Quotes are out of order and without times now and then: the record's own time never goes back.
+        let wall = wall.map_or(at.wall.0 + SECOND, |w| w.max(at.wall.0));
+        at = Moment {
+            t: wall,
+            wall: Timestamp(wall),
         };
-        let place = || Place::Line(Arc::from("quoted"), i as u64 + 1);
-        if let Some(input) = observer.observe(&record, &place) {
-            end = moment(&input).or(end);
-            sink(input);
+        let unit = quoted.unit.as_deref().filter(|u| *u != "other");
+        let origin = origin::of_text(unit, &quoted.text);
+        let parsed = parse::parse(
+            origin,
+            &grammar::Line {
+                text: &quoted.text,
+                ..grammar::Line::default()
+            },
+        );
+        if parsed.continuation && parsed.facts.is_empty() {
+            continue;
         }
+        sink(Input::Observed(Observation {
+            seq: i as u64 + 1,
+            at,
+            boot: 0,
+            header_at: None,
+            origin,
+            level: parsed.level,
+            pid: parsed.pid,
+            source: Arc::from(unit.unwrap_or("log")),
+            text: Arc::from(quoted.text.as_str()),
+            place: Place::Line(Arc::from("quoted"), i as u64 + 1),
+            facts: parsed.facts,
+        }));
     }
-    sink(Input::End(end.unwrap_or(Moment {
-        t: 0,
-        wall: Timestamp(0),
-    })));
-}
-
-fn moment(input: &Input) -> Option<Moment> {
-    match input {
-        Input::Observed(o) => Some(o.at),
-        Input::Beat(b) => Some(b.at),
-        Input::Tick(at) | Input::End(at) => Some(*at),
-        Input::Gap(_) => None,
-    }
+    sink(Input::End(at));
 }
 
 /// Quoted lines have no year; any that is a leap year does.

@@ -30,15 +30,15 @@ impl<'a> Line<'a> {
 
     /// Says how far it is.
     pub fn show(&mut self, progress: &Progress) {
-        if !self.on || progress.bytes < LONG || progress.bytes - self.shown_at < STEP {
+        if !self.on || progress.bytes_done < LONG || progress.bytes_done - self.shown_at < STEP {
             return;
         }
-        self.shown_at = progress.bytes;
+        self.shown_at = progress.bytes_done;
         self.shown = true;
-        let mib = progress.bytes >> 20;
-        let _ = match progress.total.filter(|t| *t > 0) {
+        let mib = progress.bytes_done >> 20;
+        let _ = match Some(progress.bytes_total).filter(|t| *t > 0) {
             Some(total) => {
-                let percent = progress.bytes.min(total) * 100 / total;
+                let percent = progress.bytes_done.min(total) * 100 / total;
                 write!(self.out, "\rreading: {mib} of {} MiB, {percent} %\x1b[K", total >> 20)
             }
             None => write!(self.out, "\rreading: {mib} MiB\x1b[K"),
@@ -65,8 +65,8 @@ mod tests {
         for (on, bytes, wanted) in [(true, LONG - 1, false), (false, LONG, false), (true, LONG, true)] {
             let mut out = Vec::new();
             Line::new(&mut out, on).show(&Progress {
-                bytes,
-                total: Some(2 * LONG),
+                bytes_done: bytes,
+                bytes_total: 2 * LONG,
                 ..Progress::default()
             });
             assert_eq!(!out.is_empty(), wanted, "{on} {bytes}");

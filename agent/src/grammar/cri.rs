@@ -29,6 +29,18 @@ const CALLS: &[(&str, &str)] = &[
     ("cannot connect to Docker endpoint", "docker"),
 ];
 
+/// Calls that fail with what is wrong with their pod or image.
+const OF_ONE_POD: &[&str] = &[
+    "PullImage",
+    "RunPodSandbox",
+    "StopPodSandbox",
+    "RemovePodSandbox",
+    "CreateContainer",
+    "StartContainer",
+    "StopContainer",
+    "RemoveContainer",
+];
+
 const CODES: &[(&str, &str, &str)] = &[
     ("Canceled", "1", "canceled"),
     ("Unknown", "2", "unknown"),
@@ -59,8 +71,8 @@ pub(super) fn fact(statement: &Statement<'_>) -> Option<Fact> {
         None if text.contains("context deadline exceeded") && !text.contains("http") => "deadline",
         None => return None,
     };
-    // A pull that fails with Unknown is the registry's or the image's fault.
-    if op == "PullImage" && !matches!(code, Some("unavailable" | "deadline-exceeded")) {
+    // One pod's or one image's fault, not the runtime's: the registry, a plug-in, a container that is gone.
+    if OF_ONE_POD.contains(&op) && error == "other" || code == Some("not-found") {
         return None;
     }
     let mut fact = Fact::new(Kind::CriCall)

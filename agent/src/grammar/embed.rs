@@ -1,6 +1,7 @@
 //! A kubelet's line inside another one: k3s and RKE2's logrus, Docker's JSON, syslog prefixes, Talos and klog JSON.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use super::klog;
 use super::kv;
@@ -106,7 +107,7 @@ fn json(text: &str) -> Option<Bare<'static>> {
     for (key, value) in object {
         if !matches!(key.as_str(), "ts" | "caller" | "msg" | "v" | "logger") {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-            rest.push_str(&format!(" {key}={text:?}"));
+            let _ = write!(rest, " {key}={text:?}");
         }
     }
     let caller = object.get("caller").and_then(|c| c.as_str()).unwrap_or("");

@@ -255,15 +255,6 @@ fn spoken_fatal(text: &str) -> Option<Fact> {
 
 /// The field knows lines whose front is cut off: `ed to update lease, error: …`.
 fn truncated_statement(text: &str) -> Option<&str> {
-    // `reflector.go:123] …`: the header's front is gone.
-    if let Some((place, rest)) = text.split_once("] ")
-        && place.len() < 80
-        && place
-            .rsplit_once(':')
-            .is_some_and(|(file, line)| file.ends_with(".go") && line.bytes().all(|b| b.is_ascii_digit()))
-    {
-        return Some(rest);
-    }
     const OWN: &[&str] = &[
         "to update lease",
         "to update node lease",
@@ -279,6 +270,15 @@ fn truncated_statement(text: &str) -> Option<&str> {
         "contact API server when waiting for CSINode",
         "ousekeeping took",
     ];
+    // `reflector.go:123] …`: the header's front is gone.
+    if let Some((place, rest)) = text.split_once("] ")
+        && place.len() < 80
+        && place
+            .rsplit_once(':')
+            .is_some_and(|(file, line)| file.strip_suffix(".go").is_some() && line.bytes().all(|b| b.is_ascii_digit()))
+    {
+        return Some(rest);
+    }
     let start = head(text, 256);
     OWN.iter().any(|words| start.contains(words)).then_some(text)
 }
@@ -315,7 +315,7 @@ mod tests {
                 "api-call lease deadline",
             ),
             (
-                r#"failed to ensure node lease exists, will retry in 7s, error: Get https://10.0.0.1:6443/apis/x: net/http: TLS handshake timeout"#,
+                "failed to ensure node lease exists, will retry in 7s, error: Get https://10.0.0.1:6443/apis/x: net/http: TLS handshake timeout",
                 "api-call lease tls-handshake-timeout",
             ),
             (
@@ -353,9 +353,9 @@ mod tests {
             r#""Error syncing pod, skipping" err="failed to \"StartContainer\" with ErrImagePull: \"failed to pull image: Get \\\"https://registry.local/v2/\\\": dial tcp 10.0.0.9:443: connect: connection refused\"""#,
             r#""Probe failed" probeType="Liveness" output="Get \"http://10.244.0.3:8080/healthz\": dial tcp 10.244.0.3:8080: connect: connection refused""#,
             r#""Error syncing pod" err="plugin type=\"calico\" failed (add): Get \"https://10.96.0.1:443/apis/crd.projectcalico.org/v1/x\": dial tcp 10.96.0.1:443: i/o timeout""#,
-            r#"Error on socket receive: read tcp 127.0.0.1:1->127.0.0.1:2: use of closed network connection"#,
+            "Error on socket receive: read tcp 127.0.0.1:1->127.0.0.1:2: use of closed network connection",
             r#""PullImage from image service failed" err="rpc error: code = Unknown desc = failed to pull and unpack image: dial tcp 10.0.0.9:443: connect: connection refused""#,
-            r#"GET https://10.0.0.1:6443/api/v1/nodes/a"#,
+            "GET https://10.0.0.1:6443/api/v1/nodes/a",
         ] {
             assert!(said(&line(rest)).is_empty(), "{rest}: {:?}", said(&line(rest)));
         }

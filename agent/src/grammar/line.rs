@@ -6,7 +6,7 @@ use super::fact::Fact;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Origin {
-    /// The kubelet, by itself or inside k3s, RKE2, k0s, MicroK8s or an OpenShift unit.
+    /// The kubelet, by itself or inside k3s, RKE2, k0s, `MicroK8s` or an `OpenShift` unit.
     Kubelet,
     /// containerd, CRI-O, Docker or cri-dockerd.
     Runtime,

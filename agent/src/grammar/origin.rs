@@ -43,12 +43,11 @@ pub fn of_journal(sender: &Sender<'_>) -> Origin {
     match sender.comm {
         Some("systemd" | "systemd-shutdow" | "systemd-shutdown") if sender.uid == Some(0) => Origin::Systemd,
         Some("kubelet") if sender.uid == Some(0) => Origin::Kubelet,
-        Some(_) => Origin::Other,
         // Imported text: no field of journald's own, the name counts.
         None if sender.exe.is_none() && sender.pid.is_none() && sender.uid.is_none() => {
             sender.syslog_identifier.map_or(Origin::Other, of_name)
         }
-        None => Origin::Other,
+        _ => Origin::Other,
     }
 }
 

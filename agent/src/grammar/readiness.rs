@@ -9,9 +9,6 @@ use super::scan::{after, between, duration_ms, head};
 const BECAUSE: &[(&str, &str)] = &[
     ("container runtime is down", "runtime-down"),
     ("pleg was last seen active", "pleg"),
-    ("PLEG is not healthy: pleg has yet", "pleg-starting"),
-    ("pleg has yet to be successful", "pleg-starting"),
-    ("PLEG is not healthy", "pleg"),
     ("node is shutting down", "shutdown"),
     ("CSINode is not yet initialized", "csinode"),
     ("NetworkReady=false", "network"),
@@ -20,6 +17,8 @@ const BECAUSE: &[(&str, &str)] = &[
     ("cni", "network"),
     ("Network plugin", "network"),
     ("RuntimeReady=false", "runtime-down"),
+    ("pleg has yet to be successful", "pleg-starting"),
+    ("PLEG is not healthy", "pleg"),
     ("status check may not have completed", "runtime-unchecked"),
     ("cgroup", "cgroup"),
     ("missing node capacity", "storage"),
@@ -76,7 +75,7 @@ pub(super) fn skip_sync(statement: &Statement<'_>) -> Option<Fact> {
         .map(|ms| ms / 1000);
     match inactive {
         Some(seconds) if seconds > NEVER_S => {
-            fact = fact.with("because", if because == "pleg" { "pleg-starting" } else { because })
+            fact = fact.with("because", if because == "pleg" { "pleg-starting" } else { because });
         }
         Some(seconds) => fact = fact.with("because", because).with_int("inactive_s", seconds),
         None => fact = fact.with("because", because),

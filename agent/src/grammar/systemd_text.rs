@@ -137,7 +137,8 @@ pub(super) fn shutdown(text: &str) -> Option<&'static str> {
 pub(super) fn unit_before_colon(text: &str) -> Option<&str> {
     let start = text.strip_prefix("Unit ").unwrap_or(text);
     let first = start.split([':', ' ']).next()?;
-    (first.ends_with(".service") || first.ends_with(".slice") || first.ends_with(".scope")).then_some(first)
+    let (_, kind) = first.rsplit_once('.')?;
+    matches!(kind, "service" | "slice" | "scope").then_some(first)
 }
 
 /// `Failed with result 'oom-kill'`.

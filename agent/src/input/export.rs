@@ -1,121 +1,116 @@
-//! The journal export format (systemd, `JOURNAL_EXPORT_FORMATS.md`): `NAME=value` lines, binary values behind a 64-bit
-//! little-endian length, an empty line after each entry.
+//! `journalctl -o export`: fields of an entry one a line, or with a length where the value is binary.
 
 use std::io::{self, BufRead, Read};
 
-use super::record::Record;
+use super::entry::Received;
+use super::lines::{self, MAX_LINE};
 
-/// A field longer than this is passed over; nothing of it counts.
-const FIELD: u64 = 1024 * 1024;
+/// How many fields of one entry are kept; journald allows 1024.
+const MAX_FIELDS: usize = 1024;
 
-/// One entry's fields that count, owned.
+/// The fields of one entry, with memory that is used again.
 #[derive(Debug, Default)]
-pub struct Entry {
-    fields: Vec<(String, String)>,
-    /// `__CURSOR`.
-    pub cursor: Option<String>,
-    wall: Option<i64>,
-    monotonic: Option<i64>,
+pub(super) struct Fields {
+    names: Vec<(usize, usize, usize)>,
+    bytes: Vec<u8>,
+    pub(super) received: Received,
+    pub(super) cursor: Option<String>,
 }
 
-impl Entry {
-    /// The entry as a record.
-    pub fn record(&self) -> Record<'_> {
-        let mut record =
-            Record { wall: self.wall, monotonic: self.monotonic, trusted: true, ..Record::default() };
-        for (name, value) in &self.fields {
-            record.set(name, value);
-        }
-        record
+impl Fields {
+    pub(super) fn clear(&mut self) {
+        self.names.clear();
+        self.bytes.clear();
+        self.cursor = None;
+        self.received = Received::default();
     }
 
-    /// Sets a field by its name in the export format; `__` fields are the entry's address.
-    pub fn set(&mut self, name: &str, value: &[u8]) {
-        let text = || String::from_utf8_lossy(value).into_owned();
+    /// Keeps a field if it is wanted, and reads what journald sets about the entry itself.
+    pub(super) fn push(&mut self, name: &[u8], value: &[u8]) {
+        let text = || std::str::from_utf8(value).unwrap_or_default();
         match name {
-            "__CURSOR" => self.cursor = Some(text()),
-            "__REALTIME_TIMESTAMP" => self.wall = text().parse().ok(),
-            "__MONOTONIC_TIMESTAMP" => self.monotonic = text().parse().ok(),
-            // Of a field that is given twice the first counts.
-            _ if Record::FIELDS.contains(&name) && !self.fields.iter().any(|(n, _)| n == name) => {
-                self.fields.push((name.to_owned(), text()));
+            b"__CURSOR" => self.cursor = Some(lines::cut(text(), 256).to_owned()),
+            b"__REALTIME_TIMESTAMP" => self.received.realtime = text().parse::<i64>().unwrap_or(0).clamp(0, 1 << 60),
+            b"__MONOTONIC_TIMESTAMP" => self.received.monotonic = text().parse().ok(),
+            b"_BOOT_ID" => self.received.boot = boot_id(value),
+            _ if self.names.len() < MAX_FIELDS && self.bytes.len() < 4 * MAX_LINE => {
+                let start = self.bytes.len();
+                self.bytes.extend_from_slice(name);
+                let middle = self.bytes.len();
+                self.bytes.extend_from_slice(&value[..value.len().min(MAX_LINE)]);
+                self.names.push((start, middle, self.bytes.len()));
             }
             _ => {}
         }
     }
 
-    /// Whether it holds anything.
-    pub fn is_empty(&self) -> bool {
-        self.fields.is_empty() && self.wall.is_none()
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.names
+            .iter()
+            .map(|(start, middle, end)| (&self.bytes[*start..*middle], &self.bytes[*middle..*end]))
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.names.is_empty()
     }
 }
 
-/// Reads the next entry; `None` at the end. An entry that the end cuts off is given as far as it goes.
-pub fn read_entry(input: &mut dyn BufRead) -> io::Result<Option<Entry>> {
-    let mut entry = Entry::default();
-    let mut line = Vec::new();
+fn boot_id(hex: &[u8]) -> Option<[u8; 16]> {
+    let digit = |c: u8| (c as char).to_digit(16).map(|d| d as u8);
+    let mut id = [0; 16];
+    if hex.len() != 32 {
+        return None;
+    }
+    for (byte, pair) in id.iter_mut().zip(hex.chunks_exact(2)) {
+        *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+    }
+    Some(id)
+}
+
+/// Reads the next entry; `false` at the end. `line` counts lines.
+pub(super) fn next(
+    reader: &mut dyn BufRead,
+    fields: &mut Fields,
+    buf: &mut Vec<u8>,
+    line: &mut u64,
+) -> io::Result<bool> {
+    fields.clear();
     loop {
-        line.clear();
-        let n = input.take(FIELD).read_until(b'\n', &mut line)?;
-        if n == 0 {
-            return Ok((!entry.is_empty()).then_some(entry));
+        if !lines::next_line(reader, buf, MAX_LINE)? {
+            return Ok(!fields.is_empty());
         }
-        if line.last() == Some(&b'\n') {
-            line.pop();
-        } else {
-            skip_line(input)?;
-        }
-        if line.is_empty() {
-            if entry.is_empty() {
+        *line += 1;
+        if buf.is_empty() {
+            if fields.is_empty() {
                 continue;
             }
-            return Ok(Some(entry));
+            return Ok(true);
         }
-        match line.iter().position(|b| *b == b'=') {
-            Some(at) => entry.set(&String::from_utf8_lossy(&line[..at]), &line[at + 1..]),
-            None => {
-                let name = String::from_utf8_lossy(&line).into_owned();
-                let Some(value) = read_binary(input)? else { return Ok((!entry.is_empty()).then_some(entry)) };
-                entry.set(&name, &value);
-            }
+        if let Some(at) = memchr::memchr(b'=', buf) {
+            fields.push(&buf[..at], &buf[at + 1..]);
+        } else {
+            binary(reader, fields, buf, line)?;
         }
     }
 }
 
-/// The rest of a line that is longer than [`FIELD`].
-fn skip_line(input: &mut dyn BufRead) -> io::Result<()> {
-    loop {
-        let buffer = input.fill_buf()?;
-        if buffer.is_empty() {
-            return Ok(());
-        }
-        match memchr::memchr(b'\n', buffer) {
-            Some(at) => {
-                input.consume(at + 1);
-                return Ok(());
-            }
-            None => {
-                let n = buffer.len();
-                input.consume(n);
-            }
-        }
-    }
-}
-
-fn read_binary(input: &mut dyn BufRead) -> io::Result<Option<Vec<u8>>> {
+/// The value of the field whose name is in `buf`: 64 bits of length, the bytes, a newline.
+fn binary(mut reader: &mut dyn BufRead, fields: &mut Fields, buf: &mut Vec<u8>, line: &mut u64) -> io::Result<()> {
+    let name = std::mem::take(buf);
     let mut length = [0; 8];
-    if input.read_exact(&mut length).is_err() {
-        return Ok(None);
-    }
+    reader.read_exact(&mut length)?;
     let length = u64::from_le_bytes(length);
-    let mut value = Vec::new();
-    input.take(length.min(FIELD)).read_to_end(&mut value)?;
-    if length > FIELD {
-        io::copy(&mut input.take(length - FIELD), &mut io::sink())?;
+    let kept = length.min(MAX_LINE as u64);
+    (&mut reader).take(kept).read_to_end(buf)?;
+    let skipped = io::copy(&mut (&mut reader).take(length - kept), &mut io::sink())?;
+    if (buf.len() as u64) < kept || skipped < length - kept {
+        return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    // The newline after the value.
-    io::copy(&mut input.take(1), &mut io::sink())?;
-    Ok(Some(value))
+    fields.push(&name, buf);
+    *line += memchr::memchr_iter(b'\n', buf).count() as u64 + 1;
+    let mut newline = [0];
+    reader.read_exact(&mut newline)?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -123,25 +118,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_text_and_binary_fields() {
-        let mut data = b"__CURSOR=c\n__REALTIME_TIMESTAMP=5\n_PID=1\nMESSAGE\n".to_vec();
-        data.extend(3u64.to_le_bytes());
-        data.extend(b"a\nb\n\n\n_PID=2\nMESSAGE=x\n");
-        let mut input = io::BufReader::new(&data[..]);
-        let first = read_entry(&mut input).unwrap().unwrap();
-        assert_eq!((first.record().text, first.record().wall, first.record().sender.pid), ("a\nb", Some(5), Some(1)));
-        let second = read_entry(&mut input).unwrap().unwrap();
-        assert_eq!(second.record().text, "x");
-        assert!(read_entry(&mut input).unwrap().is_none());
-    }
-
-    #[test]
-    fn a_length_that_lies_ends_the_input() {
-        let mut data = b"MESSAGE\n".to_vec();
-        data.extend(u64::MAX.to_le_bytes());
-        data.extend(b"short");
-        let mut input = io::BufReader::new(&data[..]);
-        assert_eq!(read_entry(&mut input).unwrap().unwrap().record().text, "short");
-        assert!(read_entry(&mut input).unwrap().is_none());
+    fn text_and_binary_fields() {
+        let mut sample = b"__CURSOR=s=1;i=2\n__REALTIME_TIMESTAMP=1795386914835960\n__MONOTONIC_TIMESTAMP=152358347\n\
+            _BOOT_ID=e17fd84d349c469a81f2dad195a9e94d\nMESSAGE\n"
+            .to_vec();
+        sample.extend_from_slice(&3_u64.to_le_bytes());
+        sample.extend_from_slice(b"a\nb\n_PID=1\n\n");
+        let (mut fields, mut buf, mut line) = (Fields::default(), Vec::new(), 0);
+        let mut reader = sample.as_slice();
+        assert!(next(&mut reader, &mut fields, &mut buf, &mut line).unwrap());
+        assert_eq!(
+            fields.iter().collect::<Vec<_>>(),
+            [(&b"MESSAGE"[..], &b"a\nb"[..]), (b"_PID", b"1")]
+        );
+        assert_eq!(
+            (fields.received.realtime, fields.received.monotonic),
+            (1_795_386_914_835_960, Some(152_358_347))
+        );
+        assert_eq!(fields.received.boot.unwrap()[0], 0xe1);
+        assert!(!next(&mut reader, &mut fields, &mut buf, &mut line).unwrap());
     }
 }

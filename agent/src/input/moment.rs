@@ -1,64 +1,176 @@
-//! The record's own time line: boot-relative within a boot, and never backwards.
+//! The record's own time line out of what the sources know: boot-relative time, wall time, or only the order.
 
+use std::collections::HashMap;
+
+use super::stamp::{self, Stamp};
 use crate::model::time::{Moment, SECOND, Timestamp};
 
-/// Between two lines without any time: enough to keep their order, too little to pretend a duration.
-const ORDER: i64 = 1000;
-/// Between two boots of which the wall clock says nothing sensible.
-const BOOT_GAP: i64 = SECOND;
+/// A step back by less is lines out of order, by more a stepped clock.
+const OUT_OF_ORDER: i64 = 3600 * SECOND;
+/// How far apart lines without any stamp are: an order, not a duration.
+pub(super) const UNSTAMPED: i64 = 1_000;
+/// Times are kept within this, so that no difference overflows.
+const FAR: i64 = 1 << 60;
+/// How many boots are told apart.
+const MAX_BOOTS: usize = 4096;
 
-/// Makes moments.
+/// Gives every entry its moment; `t` never goes back.
 #[derive(Debug, Default)]
-pub struct TimeLine {
-    boot_id: Option<Box<str>>,
-    /// Counts boots from 0.
-    pub boot: u32,
-    /// Boot-relative time plus this is `t`.
-    offset: Option<i64>,
+pub(super) struct Timeline {
     last: Option<Moment>,
+    boots: HashMap<[u8; 16], u32>,
+    boot: Option<[u8; 16]>,
+    index: u32,
+    /// `t - monotonic` in the present boot.
+    base: i64,
+    /// `t - wall` at the last journal entry.
+    drift: i64,
 }
 
-impl TimeLine {
-    /// The moment of an entry with these times.
-    pub fn place(&mut self, wall: Option<i64>, monotonic: Option<i64>, boot_id: Option<&str>) -> Moment {
-        if let Some(id) = boot_id {
-            match &self.boot_id {
-                Some(known) if &**known == id => {}
-                known => {
-                    if known.is_some() {
-                        self.boot += 1;
-                    }
-                    self.boot_id = Some(id.into());
-                    self.offset = None;
-                }
-            }
+impl Timeline {
+    /// A journal's entry.
+    pub(super) fn journal(&mut self, wall: i64, monotonic: Option<u64>, boot: Option<[u8; 16]>) -> Moment {
+        let Some((monotonic, id)) = monotonic.map(|m| m.min(FAR as u64) as i64).zip(boot) else {
+            return self.text(wall, wall);
+        };
+        if self.boot != Some(id) {
+            let t = match self.last {
+                None => wall,
+                Some(last) if wall > last.wall.0 => last.t.saturating_add(wall - last.wall.0),
+                Some(last) => last.t.saturating_add(SECOND),
+            };
+            self.base = t.saturating_sub(monotonic);
+            self.boot = Some(id);
+            let next = self.boots.len() as u32;
+            self.index = if self.boots.len() < MAX_BOOTS {
+                *self.boots.entry(id).or_insert(next)
+            } else {
+                next - 1
+            };
         }
-        let t = self.t(wall, monotonic);
-        let t = self.last.map_or(t, |last| t.max(last.t));
-        let wall = wall.or(self.last.map(|l| l.wall.0)).unwrap_or(t);
-        let moment = Moment { t, wall: Timestamp(wall) };
-        self.last = Some(moment);
+        let moment = self.advance(self.base.saturating_add(monotonic), wall);
+        self.drift = moment.t.saturating_sub(wall);
         moment
     }
 
-    fn t(&mut self, wall: Option<i64>, monotonic: Option<i64>) -> i64 {
-        let Some(last) = self.last else {
-            let t = wall.or(monotonic).unwrap_or(0);
-            self.offset = monotonic.map(|m| t - m);
-            return t;
+    /// A line of text with its place on its file's own line of time (see [`FileClock`]).
+    pub(super) fn text(&mut self, wall: i64, key: i64) -> Moment {
+        self.advance(key.saturating_add(self.drift), wall)
+    }
+
+    /// A line without wall time, so much after the one before it.
+    pub(super) fn after(&mut self, step: i64) -> Moment {
+        let last = self.last.unwrap_or(Moment {
+            t: 0,
+            wall: Timestamp(0),
+        });
+        self.advance(last.t.saturating_add(step), last.wall.0.saturating_add(step))
+    }
+
+    /// Text says that another boot begins.
+    pub(super) fn next_boot(&mut self) {
+        self.index = self.index.saturating_add(1);
+    }
+
+    pub(super) fn boot(&self) -> u32 {
+        self.index
+    }
+
+    pub(super) fn boot_id(&self) -> Option<String> {
+        use std::fmt::Write as _;
+        self.boot.map(|id| {
+            id.iter().fold(String::with_capacity(32), |mut s, b| {
+                let _ = write!(s, "{b:02x}");
+                s
+            })
+        })
+    }
+
+    fn advance(&mut self, t: i64, wall: i64) -> Moment {
+        let t = self.last.map_or(t, |last| t.max(last.t)).clamp(-FAR, FAR);
+        let moment = Moment {
+            t,
+            wall: Timestamp(wall.clamp(-FAR, FAR)),
         };
-        match (monotonic, wall) {
-            (Some(monotonic), _) => {
-                let offset = *self.offset.get_or_insert_with(|| {
-                    let gap = wall.map_or(BOOT_GAP, |w| w - last.wall.0);
-                    last.t + if gap > 0 { gap } else { BOOT_GAP } - monotonic
-                });
-                monotonic + offset
-            }
-            // Without boot-relative time the wall clock is all there is; a step back holds `t`.
-            (None, Some(wall)) => last.t + (wall - last.wall.0).max(ORDER),
-            (None, None) => last.t + ORDER,
+        self.last = Some(moment);
+        moment
+    }
+}
+
+/// One text file's stamps: years where they have none, and a line of time that never goes back.
+#[derive(Debug)]
+pub(super) struct FileClock {
+    year: i32,
+    month: Option<u8>,
+    offset: i64,
+    /// The last key and wall time.
+    pub(super) last: Option<(i64, i64)>,
+    boot: Option<i64>,
+}
+
+/// The year of a file's first line, by its last change: a date after that is of the year before.
+pub(super) fn first_year(modified: Option<i64>, first: Stamp) -> i32 {
+    let Some(modified) = modified else { return 1970 };
+    let (year, _) = stamp::civil(modified);
+    match first {
+        Stamp::Yearless { month, day, micros }
+            if stamp::in_year(year, month, day, micros) > modified.saturating_add(stamp::DAY) =>
+        {
+            year - 1
         }
+        _ => year,
+    }
+}
+
+impl FileClock {
+    pub(super) fn new(year: i32) -> Self {
+        Self {
+            year,
+            month: None,
+            offset: 0,
+            last: None,
+            boot: None,
+        }
+    }
+
+    /// The wall time and the key of a stamp; the key is monotone.
+    pub(super) fn place(&mut self, stamp: Stamp) -> (i64, i64) {
+        let wall = match stamp {
+            Stamp::Wall(wall) => wall.clamp(0, FAR),
+            Stamp::Yearless { month, day, micros } => stamp::in_year(self.year_of(month), month, day, micros),
+            Stamp::Boot(at) => at,
+        };
+        let raw = wall + self.offset;
+        let key = match self.last {
+            None => raw,
+            Some((last, _)) if raw >= last => raw,
+            Some((last, _)) if last - raw < OUT_OF_ORDER => last,
+            Some((last, _)) => {
+                self.offset = last + 1 - wall;
+                last + 1
+            }
+        };
+        self.last = Some((key, wall));
+        (key, wall)
+    }
+
+    /// How much later than the last one a boot-relative stamp is.
+    pub(super) fn since_boot(&mut self, at: i64) -> i64 {
+        let step = self.boot.map_or(UNSTAMPED, |last| (at - last).max(0));
+        self.boot = Some(at);
+        step
+    }
+
+    fn year_of(&mut self, month: u8) -> i32 {
+        match self.month {
+            // December to January: a new year
+            Some(last) if last > month + 6 => self.year += 1,
+            // a line of December behind one of January is late
+            Some(last) if month > last + 6 => return self.year - 1,
+            _ => {}
+        }
+        self.month = Some(month);
+        self.year
     }
 }
 
@@ -66,27 +178,71 @@ impl TimeLine {
 mod tests {
     use super::*;
 
+    const BOOT: Option<[u8; 16]> = Some([1; 16]);
+
     #[test]
-    fn a_clock_step_moves_the_wall_and_not_the_line() {
-        let mut line = TimeLine::default();
-        let a = line.place(Some(1000 * SECOND), Some(10 * SECOND), Some("a"));
-        let b = line.place(Some(500 * SECOND), Some(12 * SECOND), Some("a"));
-        assert_eq!((b.t - a.t, b.wall), (2 * SECOND, Timestamp(500 * SECOND)));
+    fn a_stepped_clock_does_not_move_t() {
+        let mut line = Timeline::default();
+        let first = line.journal(1_000_000_000, Some(500), BOOT);
+        let ahead = line.journal(5_000_000_000_000, Some(1_000_500), BOOT);
+        let back = line.journal(1_001_000_000, Some(2_000_500), BOOT);
+        assert_eq!((ahead.t - first.t, back.t - ahead.t), (SECOND, SECOND));
+        assert_eq!(ahead.wall.0, 5_000_000_000_000);
+        let earlier = line.journal(1_000_000, Some(1), Some([2; 16]));
+        assert_eq!((earlier.t - back.t, line.boot()), (SECOND, 1));
+        let later = line.journal(61_000_000, Some(1), Some([3; 16]));
+        assert_eq!((later.t - earlier.t, line.boot()), (60 * SECOND, 2));
+        assert_eq!(line.text(62_000_000, 62_000_000).t - later.t, SECOND);
     }
 
     #[test]
-    fn a_boot_goes_on_after_the_one_before() {
-        let mut line = TimeLine::default();
-        let a = line.place(Some(1000 * SECOND), Some(900 * SECOND), Some("a"));
-        let b = line.place(Some(1060 * SECOND), Some(2 * SECOND), Some("b"));
-        assert_eq!((b.t - a.t, line.boot), (60 * SECOND, 1));
+    fn a_file_that_goes_back() {
+        let mut clock = FileClock::new(2026);
+        let (a, _) = clock.place(Stamp::Wall(10_000 * SECOND));
+        assert_eq!(clock.place(Stamp::Wall(9_999 * SECOND)), (a, 9_999 * SECOND));
+        assert_eq!(clock.place(Stamp::Wall(1_000 * SECOND)), (a + 1, 1_000 * SECOND));
+        assert_eq!(
+            clock.place(Stamp::Wall(1_001 * SECOND)),
+            (a + 1 + SECOND, 1_001 * SECOND)
+        );
     }
 
     #[test]
-    fn lines_without_time_keep_their_order() {
-        let mut line = TimeLine::default();
-        let a = line.place(None, None, None);
-        let b = line.place(None, None, None);
-        assert!(b.t > a.t && b.t - a.t < SECOND);
+    fn years() {
+        let mut clock = FileClock::new(2026);
+        let (a, _) = clock.place(Stamp::Yearless {
+            month: 12,
+            day: 31,
+            micros: 86_399 * SECOND,
+        });
+        let (b, _) = clock.place(Stamp::Yearless {
+            month: 1,
+            day: 1,
+            micros: 0,
+        });
+        assert_eq!(b - a, SECOND);
+        let modified = Some(stamp::in_year(2027, 1, 3, 0));
+        assert_eq!(
+            first_year(
+                modified,
+                Stamp::Yearless {
+                    month: 12,
+                    day: 30,
+                    micros: 0
+                }
+            ),
+            2026
+        );
+        assert_eq!(
+            first_year(
+                modified,
+                Stamp::Yearless {
+                    month: 1,
+                    day: 2,
+                    micros: 0
+                }
+            ),
+            2027
+        );
     }
 }

@@ -1,190 +1,173 @@
-//! From an entry to an input: who wrote it, what it states, and whether it is worth more than a sign of life.
+//! One entry or line to an input: what it states, or that somebody spoke.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::moment::TimeLine;
-use super::record::Record;
-use crate::grammar::line::{HeaderTime, Level, Line, Origin, Parsed};
-use crate::grammar::{origin, parse};
-use crate::model::input::{Beat, Input, Observation, Place};
+use super::api::Options;
+use super::lines;
+use super::moment::Timeline;
+use super::node::Names;
+use super::zone::Zone;
+use crate::grammar::line::{Level, Line, Origin};
+use crate::grammar::parse;
+use crate::model::input::{Beat, Gap, Input, Observation, Place};
 use crate::model::time::{Moment, SECOND, Timestamp};
 
-/// Text kept of one line.
-const TEXT: usize = 8 * 1024;
-/// Writers remembered for their signs of life; beyond it the map starts anew.
-const WRITERS: usize = 4096;
-/// A day in microseconds.
-const DAY: i64 = 86_400 * SECOND;
-/// A quarter of an hour: what time zones differ by.
-const QUARTER: i64 = 900 * SECOND;
+/// The longest text of an observation.
+const MAX_TEXT: usize = 8 * 1024;
+/// How many names are kept, and how many writers' last beats.
+const MAX_KEPT: usize = 4096;
+/// How many gaps are told.
+const MAX_GAPS: u32 = 1_000;
 
-/// Turns entries into inputs.
-pub struct Observer<'s> {
-    /// Whether a text pattern of the catalog may fit.
+/// An entry with its moment.
+pub(super) struct Said<'a> {
+    pub(super) at: Moment,
+    pub(super) origin: Origin,
+    pub(super) pid: Option<u32>,
+    pub(super) source: &'a str,
+    pub(super) line: Line<'a>,
+    /// Its wall time is one; the record of a log without wall times has only an order, to which no header compares.
+    pub(super) walled: bool,
+    /// The rest of another line: no text pattern may match it.
+    pub(super) rest_of_another: bool,
+    pub(super) place: &'a dyn Fn() -> Place,
+}
+
+/// Where inputs are made.
+pub(super) struct Emitter<'s> {
     sieve: &'s dyn Fn(&str) -> bool,
-    time_line: TimeLine,
+    sink: &'s mut dyn FnMut(Input),
+    pub(super) timeline: Timeline,
+    pub(super) names: Names,
+    zone: Zone,
+    since: i64,
+    until: i64,
     seq: u64,
+    gaps: u32,
     beats: HashMap<(Origin, Option<u32>), i64>,
     sources: HashMap<Box<str>, Arc<str>>,
-    zone: Option<i64>,
-    node: Node,
+    pub(super) entries: u64,
+    pub(super) first: Option<Moment>,
+    pub(super) last: Option<Moment>,
 }
 
-/// What the lines say of the node's name.
-#[derive(Debug, Default)]
-struct Node {
-    lease: Option<String>,
-    hostname: Option<String>,
-}
-
-impl<'s> Observer<'s> {
-    /// An observer that has seen nothing.
-    pub fn new(sieve: &'s dyn Fn(&str) -> bool) -> Self {
+impl<'s> Emitter<'s> {
+    pub(super) fn new(options: &Options, sieve: &'s dyn Fn(&str) -> bool, sink: &'s mut dyn FnMut(Input)) -> Self {
         Self {
             sieve,
-            time_line: TimeLine::default(),
+            sink,
+            timeline: Timeline::default(),
+            names: Names::default(),
+            zone: Zone::default(),
+            since: options.since.map_or(i64::MIN, |t| t.0),
+            until: options.until.map_or(i64::MAX, |t| t.0),
             seq: 0,
+            gaps: 0,
             beats: HashMap::new(),
             sources: HashMap::new(),
-            zone: None,
-            node: Node::default(),
+            entries: 0,
+            first: None,
+            last: None,
         }
     }
 
-    /// The node's name as far as it is known: from lease URLs, else the host's name.
-    pub fn node(&self) -> Option<&str> {
-        self.node.lease.as_deref().or(self.node.hostname.as_deref())
+    /// Whether an entry of this time is asked about.
+    pub(super) fn wants(&self, wall: i64) -> bool {
+        (self.since..=self.until).contains(&wall)
     }
 
-    /// The input that this entry gives, if any. `place` is asked only for what is kept.
-    pub fn observe(&mut self, record: &Record<'_>, place: &dyn Fn() -> Place) -> Option<Input> {
-        let at = self.time_line.place(record.wall, record.monotonic, record.boot_id);
-        if self.node.hostname.is_none() {
-            self.node.hostname = record.hostname.map(str::to_owned);
+    pub(super) fn emit(&mut self, said: &Said<'_>) {
+        self.entries += 1;
+        self.first.get_or_insert(said.at);
+        self.last = Some(said.at);
+        if said.origin == Origin::Kubelet && !self.names.settled() {
+            self.names.kubelet(said.line.text);
         }
-        let origin = if record.trusted {
-            origin::of_journal(&record.sender)
-        } else {
-            origin::of_text(record.sender.syslog_identifier, record.text)
-        };
-        let parsed = parse::parse(origin, &line(record, origin));
-        let grave = parsed.level >= Level::Error && matches!(origin, Origin::Kubelet | Origin::Runtime);
-        let kept = !parsed.facts.is_empty() || !parsed.continuation && (grave || (self.sieve)(record.text));
-        if !kept {
-            return self.sign_of_life(at, origin, parsed.pid.or(record.sender.pid));
+        let parsed = parse::parse(said.origin, &said.line);
+        let rest_of_another = parsed.continuation || said.rest_of_another;
+        let node_side = matches!(said.origin, Origin::Kubelet | Origin::Runtime);
+        let header_at = parsed
+            .header
+            .filter(|_| node_side && said.walled)
+            .and_then(|h| self.zone.utc(h, said.at.wall.0));
+        let observed = !parsed.facts.is_empty()
+            || (!parsed.continuation && parsed.level >= Level::Error && node_side)
+            || (!rest_of_another && (self.sieve)(said.line.text));
+        let pid = said.pid.or(parsed.pid);
+        if !observed {
+            self.beat(said, pid);
+            return;
         }
-        self.learn_node(&parsed);
         self.seq += 1;
-        Some(Input::Observed(Observation {
+        let source = self.intern(said.source);
+        (self.sink)(Input::Observed(Observation {
             seq: self.seq,
-            at,
-            boot: self.time_line.boot,
-            header_at: self.header(parsed.header, at),
-            origin,
+            at: said.at,
+            boot: self.timeline.boot(),
+            header_at,
+            origin: said.origin,
             level: parsed.level,
-            pid: parsed.pid.or(record.sender.pid),
-            source: self.source(record, origin),
-            text: Arc::from(cut(record.text)),
-            place: place(),
+            pid,
+            source,
+            text: lines::cut(said.line.text, MAX_TEXT).into(),
+            place: (said.place)(),
             facts: parsed.facts,
-        }))
+        }));
     }
 
-    fn sign_of_life(&mut self, at: Moment, origin: Origin, pid: Option<u32>) -> Option<Input> {
-        let key = (origin, pid);
-        match self.beats.get_mut(&key) {
-            Some(last) if at.t - *last < SECOND => return None,
-            Some(last) => *last = at.t,
-            None => {
-                if self.beats.len() >= WRITERS {
-                    self.beats.clear();
-                }
-                self.beats.insert(key, at.t);
-            }
+    /// At most one a second for each writer; the processes of other origins are not told apart.
+    fn beat(&mut self, said: &Said<'_>, pid: Option<u32>) {
+        let pid = if said.origin == Origin::Other { None } else { pid };
+        let key = (said.origin, pid);
+        if self
+            .beats
+            .get(&key)
+            .is_some_and(|last| said.at.t.saturating_sub(*last) < SECOND)
+        {
+            return;
         }
-        Some(Input::Beat(Beat { at, boot: self.time_line.boot, origin, pid }))
+        if self.beats.len() >= MAX_KEPT {
+            self.beats.clear();
+        }
+        self.beats.insert(key, said.at.t);
+        (self.sink)(Input::Beat(Beat {
+            at: said.at,
+            boot: self.timeline.boot(),
+            origin: said.origin,
+            pid,
+        }));
     }
 
-    fn source(&mut self, record: &Record<'_>, origin: Origin) -> Arc<str> {
-        let sender = &record.sender;
-        let name = match origin {
-            Origin::Kernel => "kernel",
-            _ => sender.syslog_identifier.or(sender.comm).or(sender.systemd_unit).unwrap_or(match origin {
-                Origin::Kubelet => "kubelet",
-                Origin::Runtime => "runtime",
-                Origin::Systemd => "systemd",
-                _ => "log",
-            }),
-        };
+    pub(super) fn intern(&mut self, name: &str) -> Arc<str> {
         if let Some(known) = self.sources.get(name) {
             return Arc::clone(known);
         }
-        if self.sources.len() >= WRITERS {
+        if self.sources.len() >= MAX_KEPT {
             self.sources.clear();
         }
-        let source: Arc<str> = Arc::from(name);
-        self.sources.insert(name.into(), Arc::clone(&source));
-        source
+        let new: Arc<str> = lines::cut(name, 256).into();
+        self.sources.insert(name.into(), Arc::clone(&new));
+        new
     }
 
-    fn learn_node(&mut self, parsed: &Parsed) {
-        if self.node.lease.is_some() {
-            return;
-        }
-        for url in parsed.facts.iter().filter_map(|f| f.text("url")) {
-            let name = url.split_once("/kube-node-lease/leases/").or_else(|| url.split_once("/api/v1/nodes/"));
-            if let Some((_, rest)) = name {
-                let end = rest.find(['?', '/', '"', ' ']).unwrap_or(rest.len());
-                if end > 0 {
-                    self.node.lease = Some(rest[..end].to_owned());
-                }
-            }
-        }
-    }
-
-    /// The writer's own time in UTC. klog writes local time without year or zone: the zone is what the first header
-    /// differs from the journal by, to the quarter hour, and the day is the nearest one.
-    fn header(&mut self, header: Option<HeaderTime>, at: Moment) -> Option<Timestamp> {
-        match header? {
-            HeaderTime::Unix(micros) => Some(Timestamp(micros)),
-            HeaderTime::Klog { micros, .. } => {
-                let of_day = at.wall.0.rem_euclid(DAY);
-                let late = wrap(of_day - micros);
-                let zone = *self.zone.get_or_insert((late + QUARTER / 2).div_euclid(QUARTER) * QUARTER);
-                Some(Timestamp(at.wall.0 - wrap(late - zone)))
-            }
+    pub(super) fn gap(&mut self, source: &str, from: Option<Timestamp>, reason: String, grant: Option<&str>) {
+        self.gaps += 1;
+        if self.gaps <= MAX_GAPS {
+            let gap = Gap {
+                source: source.to_owned(),
+                from,
+                to: None,
+                reason,
+                grant: grant.map(str::to_owned),
+            };
+            (self.sink)(Input::Gap(gap));
         }
     }
-}
 
-/// Into half a day either way.
-fn wrap(micros: i64) -> i64 {
-    (micros + DAY / 2).rem_euclid(DAY) - DAY / 2
-}
-
-fn line<'a>(record: &Record<'a>, origin: Origin) -> Line<'a> {
-    let said = &record.said;
-    if !record.trusted || origin != Origin::Systemd {
-        return Line { text: record.text, ..Line::default() };
+    pub(super) fn end(&mut self) {
+        if let Some(last) = self.last {
+            (self.sink)(Input::End(last));
+        }
     }
-    Line {
-        text: record.text,
-        message_id: said.message_id,
-        unit: said.unit,
-        job_type: said.job_type,
-        job_result: said.job_result,
-        exit_code: said.exit_code,
-        exit_status: said.exit_status,
-        unit_result: said.unit_result,
-        n_restarts: said.n_restarts,
-    }
-}
-
-fn cut(text: &str) -> &str {
-    let mut end = text.len().min(TEXT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
