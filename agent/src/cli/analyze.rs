@@ -16,7 +16,6 @@ use crate::export::json;
 use crate::export::text::{self, Style};
 use crate::input;
 use crate::model::diagnosis::Diagnosis;
-use crate::model::input::Input;
 use crate::model::time::Timestamp;
 use crate::pipeline::Analyzer;
 
@@ -74,20 +73,10 @@ fn window(args: &Analyze, since: Option<Bound>, until: Option<Bound>) -> Result<
             let message = "standard input is read once: give --since and --until as absolute times";
             return Err(Failure::Usage(message.to_owned()));
         }
-        let mut sink = |input: Input| {
-            if let Input::End(at) = input {
-                end = at.wall;
-            }
-        };
-        input::read(
-            &args.paths,
-            None,
-            &input::Options::default(),
-            &|_| false,
-            &mut sink,
-            &mut |_| {},
-        )
-        .map_err(|e| Failure::Tool(e.to_string()))?;
+        let nothing = input::Options::default();
+        let summary = input::read(&args.paths, None, &nothing, &|_| false, &mut |_| {}, &mut |_| {})
+            .map_err(|e| Failure::Tool(e.to_string()))?;
+        end = summary.last.map(|m| m.wall).unwrap_or_default();
     }
     Ok(input::Options {
         since: since.map(|b| b.resolve(end)),
