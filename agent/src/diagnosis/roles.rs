@@ -107,7 +107,12 @@ fn explained_by(catalog: &Catalog, found: &[Found], index: usize) -> Option<usiz
                 let in_time = from != up.cause || down.first.t - up.last.t <= edge.lag;
                 edge.to < catalog.graph.causes && in_time && is_open(up, from, edge)
             };
-            up.first.t <= down.first.t + SLACK && catalog.graph.path(up.cause, down.cause, &open).is_some()
+            (descends(catalog, up.cause, down.cause) || up.first.t <= down.first.t + SLACK) && catalog.graph.path(up.cause, down.cause, &open).is_some()
         })
         .min_by_key(|i| (found[*i].first.t, *i))
+}
+
+/// Whether `cause` is a child, or a child's child, of `ancestor`. A child says the same more finely, and may be known later.
+fn descends(catalog: &Catalog, cause: usize, ancestor: usize) -> bool {
+    std::iter::successors(catalog.causes[cause].parent, |p| catalog.causes[*p].parent).any(|p| p == ancestor)
 }

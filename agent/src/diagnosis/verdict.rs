@@ -28,6 +28,9 @@ const EXPLAINED: &[&str] = &[
     "journal-ended",
 ];
 
+/// Troubles that leave the heartbeat alone; whoever asks may mean one of them, where nothing else is there.
+const BESIDE: &[&str] = &["kubelet-unreachable"];
+
 /// Findings and, where none is a root cause, candidates of the episode with this effect.
 pub(super) fn of_episode(engine: &Engine, effect: &Effect, id: &str) -> (Vec<Finding>, Vec<Candidate>) {
     let from = (effect.since.t - LOOK_BACK).max(
@@ -196,7 +199,10 @@ fn of_premise(engine: &Engine) -> (Vec<Finding>, Vec<Candidate>) {
     };
     let found = assess::assess(&engine.catalog, &engine.tracks, window, &engine.coverage);
     let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
-    let ranked = roles::rank(&engine.catalog, found, EXPLAINED, None);
+    let mut ranked = roles::rank(&engine.catalog, found.clone(), EXPLAINED, None);
+    if !ranked.iter().any(|r| r.role == Role::RootCause) {
+        ranked = roles::rank(&engine.catalog, found, BESIDE, None);
+    }
     let effect = ranked
         .first()
         .filter(|r| r.role == Role::RootCause)
