@@ -7,6 +7,7 @@ use super::episodes::recovery;
 use super::finding::{self, Context};
 use super::roles::{self, Ranked};
 use crate::evidence::track::Window;
+use crate::grammar::line::Origin;
 use crate::model::diagnosis::{Diagnosis, HeartbeatState, NodeVerdict, SCHEMA_VERSION};
 use crate::model::episode::{Candidate, Episode, EpisodeState};
 use crate::model::finding::{Finding, Role, Verdict};
@@ -192,11 +193,7 @@ pub(super) fn asserted(engine: &Engine) -> Vec<(String, Verdict)> {
 
 /// The premise stands in for an effect that the input neither shows nor refutes: a dozen quoted lines.
 fn of_premise(engine: &Engine) -> (Vec<Finding>, Vec<Candidate>) {
-    let window = Window {
-        from: i64::MIN,
-        to: i64::MAX,
-        tail: i64::MIN,
-    };
+    let window = premise_window(engine);
     let found = assess::assess(&engine.catalog, &engine.tracks, window, &engine.coverage);
     let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
     let mut ranked = roles::rank(&engine.catalog, found.clone(), EXPLAINED, None);
@@ -218,6 +215,13 @@ fn of_premise(engine: &Engine) -> (Vec<Finding>, Vec<Candidate>) {
         since: engine.first.unwrap_or_default().wall,
     };
     findings(engine, &ranked, &context)
+}
+
+/// Quoted lines are all that there is of the trouble; in a whole journal what is to last must last to its end.
+fn premise_window(engine: &Engine) -> Window {
+    let whole = engine.coverage.covers(&[Origin::Systemd]) && engine.first.is_some_and(|f| engine.now().t - f.t > 2 * TAIL);
+    let tail = if whole { engine.now().t - 2 * TAIL } else { i64::MIN };
+    Window { from: i64::MIN, to: i64::MAX, tail }
 }
 
 /// Causes that are there without an effect.
