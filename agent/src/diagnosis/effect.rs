@@ -17,6 +17,8 @@ const HEALED: i64 = 45 * SECOND;
 pub const LEASE: i64 = 40 * SECOND;
 /// A unit that is down for less is being restarted.
 const RESTARTING: i64 = 20 * SECOND;
+/// A kubelet that is up for this long and has not said a word does not get on.
+const MUTE: i64 = 30 * SECOND;
 /// Lives shorter than this make a restart cycle.
 const SHORT_LIFE: i64 = 400 * SECOND;
 /// A cycle is over when the kubelet has lived this long since its last exit.
@@ -50,6 +52,8 @@ pub struct Effects {
     stalled: Option<Moment>,
     kubelet_lines: u64,
     systemd_seen: bool,
+    /// systemd has started the kubelet and it has not said a word: since when it was down, and since when it is up.
+    mute: Option<(Moment, Moment)>,
 }
 
 /// Failed renewals that no success has ended.
@@ -137,6 +141,7 @@ impl Effects {
 
     fn kubelet_spoke(&mut self, at: Moment) {
         self.last_kubelet = Some(at);
+        self.mute = None;
         self.first_kubelet.get_or_insert(at);
         self.kubelet_lines += 1;
         if self.process == Process::Unknown {
@@ -186,7 +191,14 @@ impl Effects {
 
     fn unit(&mut self, at: Moment, fact: &Fact) {
         match fact.text("event") {
-            Some("started" | "starting") => self.started(at),
+            Some("started" | "starting") => {
+                let down = match self.process {
+                    Process::Down(since) => since,
+                    _ => at,
+                };
+                self.mute.get_or_insert((down, at));
+                self.started(at);
+            }
             Some("stopped" | "exited" | "exec-failed" | "failed") => self.exited_or_stopped(at, fact),
             _ => {}
         }
@@ -238,6 +250,7 @@ impl Effects {
         self.close_healed_run(now);
         self.cycling(now)
             .or_else(|| self.down(now))
+            .or_else(|| self.mute(now))
             .or_else(|| self.failing(now))
             .or_else(|| self.not_ready(now))
     }
@@ -274,6 +287,15 @@ impl Effects {
                 since,
                 last: now,
             }
+        })
+    }
+
+    /// A kubelet writes dozens of lines in its first seconds, before it renews anything.
+    fn mute(&self, now: Moment) -> Option<Effect> {
+        let (down, up) = self.mute.filter(|_| matches!(self.process, Process::Running(_)))?;
+        (now.t - up.t >= MUTE).then(|| {
+            let id = if now.t - down.t >= LEASE { "heartbeat-lost" } else { "heartbeat-failing" };
+            Effect { id, earliest: self.last_good, since: down, last: now }
         })
     }
 
@@ -324,7 +346,7 @@ impl Effects {
         // stay unsaid.
         let watched = self.systemd_seen && (self.registered.is_some() || now.t - first.t >= 2 * HEALED);
         let talks = self.kubelet_lines >= 20 && last.t - first.t >= 2 * HEALED;
-        self.run.is_none() && runs && !stalled && (watched || talks)
+        self.run.is_none() && self.mute.is_none() && runs && !stalled && (watched || talks)
     }
 
     /// The heartbeat as it is to be reported.

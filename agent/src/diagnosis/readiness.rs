@@ -58,6 +58,12 @@ impl Readiness {
         (holds && now.t - since.t >= LASTS).then_some((since, last))
     }
 
+    /// Since when the kubelet holds something against its readiness at `now`, however short that is.
+    pub fn unready_since(&self, now: Moment) -> Option<Moment> {
+        let (since, last) = (self.since?, self.last?);
+        (now.t - last.t <= FORGOTTEN).then_some(since)
+    }
+
     /// What is posted: true, false, or unknown.
     pub fn posted(&self, now: Moment) -> Option<bool> {
         if self.present(now).is_some() {

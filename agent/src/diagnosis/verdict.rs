@@ -1,7 +1,7 @@
 //! The answer at one time: which window counts, which findings come of it, and what is to be said of the node.
 
 use super::assess::{self, Found};
-use super::effect::Effect;
+use super::effect::{Effect, Effects};
 use super::engine::Engine;
 use super::episodes::recovery;
 use super::finding::{self, Context};
@@ -20,6 +20,8 @@ const LOOK_BACK: i64 = 1800 * SECOND;
 const TAIL: i64 = 65 * SECOND;
 /// Without an effect a cause counts as a risk if it was seen this recently.
 const RISK: i64 = 300 * SECOND;
+/// Unready for this long is no start any more: the kubelet posts its status every ten seconds.
+const UNREADY: i64 = 30 * SECOND;
 /// The effects that a root cause explains, all of them.
 const EXPLAINED: &[&str] = &[
     "heartbeat-lost",
@@ -130,7 +132,7 @@ pub(super) fn diagnosis(engine: &Engine) -> Diagnosis {
             (found, candidates) = (f.clone(), c.clone());
             episodes.push(episode(&open, &effect, None, (f, c)));
         }
-    } else if engine.options.premise && engine.episodes.ended().next().is_none() && !effects.shown_alive(now) {
+    } else if engine.options.premise && engine.episodes.ended().next().is_none() && (!effects.shown_alive(now) || unready(&effects, now)) {
         (found, candidates) = of_premise(engine);
         verdict = match found.first().map(|f| f.role) {
             Some(Role::RootCause) => NodeVerdict::RootCause,
@@ -189,6 +191,11 @@ pub(super) fn asserted(engine: &Engine) -> Vec<(String, Verdict)> {
         .into_iter()
         .map(|f| (engine.catalog.causes[f.cause].file.id.clone(), f.verdict))
         .collect()
+}
+
+/// A node that is unready at the end of the record for longer than a start takes, though not yet for long.
+fn unready(effects: &Effects, now: Moment) -> bool {
+    effects.readiness.unready_since(now).is_some_and(|since| now.t - since.t >= UNREADY)
 }
 
 /// The premise stands in for an effect that the input neither shows nor refutes: a dozen quoted lines.
