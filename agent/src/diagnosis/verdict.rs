@@ -227,7 +227,7 @@ fn of_premise(engine: &Engine) -> (Vec<Finding>, Vec<Candidate>) {
 /// Quoted lines are all that there is of the trouble; in a whole journal what is to last must last to its end.
 fn premise_window(engine: &Engine) -> Window {
     let whole = engine.coverage.covers(&[Origin::Systemd]) && engine.first.is_some_and(|f| engine.now().t - f.t > 2 * TAIL);
-    let tail = if whole { engine.now().t - 2 * TAIL } else { i64::MIN };
+    let tail = if whole { engine.now().t - 45 * SECOND } else { i64::MIN };
     Window { from: i64::MIN, to: i64::MAX, tail }
 }
 
