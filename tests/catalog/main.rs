@@ -114,7 +114,11 @@ fn run(catalog: &Arc<Catalog>, example: &ExampleFile) -> Engine {
                 wall: Timestamp(START + t),
             },
             boot: 0,
-            header_at: if late { header(parsed.header, START + t, &mut zone) } else { None },
+            header_at: if late {
+                header(parsed.header, START + t, &mut zone)
+            } else {
+                None
+            },
             origin,
             level: parsed.level,
             pid: parsed.pid,

@@ -54,6 +54,8 @@ pub struct Effects {
     systemd_seen: bool,
     /// systemd has started the kubelet and it has not said a word: since when it was down, and since when it is up.
     mute: Option<(Moment, Moment)>,
+    /// A kubelet that had registered before was started again and has not registered since: since when it was down.
+    unregistered: Option<Moment>,
 }
 
 /// Failed renewals that no success has ended.
@@ -171,6 +173,7 @@ impl Effects {
         self.run = None;
         self.last_good = Some(at);
         self.registered = Some(at);
+        self.unregistered = None;
         if let Some(cycle) = &mut self.cycle {
             let before = cycle.last_registration.unwrap_or(cycle.first);
             cycle.longest_gap = cycle.longest_gap.max(at.t - before.t);
@@ -197,6 +200,9 @@ impl Effects {
                     _ => at,
                 };
                 self.mute.get_or_insert((down, at));
+                if self.registered.is_some() {
+                    self.unregistered.get_or_insert(down);
+                }
                 self.started(at);
             }
             Some("stopped" | "exited" | "exec-failed" | "failed") => self.exited_or_stopped(at, fact),
@@ -251,6 +257,7 @@ impl Effects {
         self.cycling(now)
             .or_else(|| self.down(now))
             .or_else(|| self.mute(now))
+            .or_else(|| self.unregistered(now))
             .or_else(|| self.failing(now))
             .or_else(|| self.not_ready(now))
     }
@@ -294,8 +301,28 @@ impl Effects {
     fn mute(&self, now: Moment) -> Option<Effect> {
         let (down, up) = self.mute.filter(|_| matches!(self.process, Process::Running(_)))?;
         (now.t - up.t >= MUTE).then(|| {
-            let id = if now.t - down.t >= LEASE { "heartbeat-lost" } else { "heartbeat-failing" };
-            Effect { id, earliest: self.last_good, since: down, last: now }
+            let id = if now.t - down.t >= LEASE {
+                "heartbeat-lost"
+            } else {
+                "heartbeat-failing"
+            };
+            Effect {
+                id,
+                earliest: self.last_good,
+                since: down,
+                last: now,
+            }
+        })
+    }
+
+    /// Every kubelet says that it registers; one that does not get so far renews nothing.
+    fn unregistered(&self, now: Moment) -> Option<Effect> {
+        let since = self.unregistered.filter(|since| now.t - since.t >= LEASE)?;
+        Some(Effect {
+            id: "heartbeat-lost",
+            earliest: self.last_good,
+            since,
+            last: now,
         })
     }
 
@@ -346,7 +373,12 @@ impl Effects {
         // stay unsaid.
         let watched = self.systemd_seen && (self.registered.is_some() || now.t - first.t >= 2 * HEALED);
         let talks = self.kubelet_lines >= 20 && last.t - first.t >= 2 * HEALED;
-        self.run.is_none() && self.mute.is_none() && runs && !stalled && (watched || talks)
+        self.run.is_none()
+            && self.mute.is_none()
+            && self.unregistered.is_none()
+            && runs
+            && !stalled
+            && (watched || talks)
     }
 
     /// The heartbeat as it is to be reported.

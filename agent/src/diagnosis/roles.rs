@@ -107,7 +107,8 @@ fn explained_by(catalog: &Catalog, found: &[Found], index: usize) -> Option<usiz
                 let in_time = from != up.cause || down.first.t - up.last.t <= edge.lag;
                 edge.to < catalog.graph.causes && in_time && is_open(up, from, edge)
             };
-            (descends(catalog, up.cause, down.cause) || up.first.t <= down.first.t + SLACK) && catalog.graph.path(up.cause, down.cause, &open).is_some()
+            (descends(catalog, up.cause, down.cause) || up.first.t <= down.first.t + SLACK)
+                && catalog.graph.path(up.cause, down.cause, &open).is_some()
         })
         .min_by_key(|i| (found[*i].first.t, *i))
 }

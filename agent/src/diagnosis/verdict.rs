@@ -20,6 +20,8 @@ const LOOK_BACK: i64 = 1800 * SECOND;
 const TAIL: i64 = 65 * SECOND;
 /// Without an effect a cause counts as a risk if it was seen this recently.
 const RISK: i64 = 300 * SECOND;
+/// What stops a record is seen this shortly before its end.
+const ENDED: i64 = 30 * SECOND;
 /// Unready for this long is no start any more: the kubelet posts its status every ten seconds.
 const UNREADY: i64 = 30 * SECOND;
 /// The effects that a root cause explains, all of them.
@@ -132,7 +134,13 @@ pub(super) fn diagnosis(engine: &Engine) -> Diagnosis {
             (found, candidates) = (f.clone(), c.clone());
             episodes.push(episode(&open, &effect, None, (f, c)));
         }
-    } else if engine.options.premise && engine.episodes.ended().next().is_none() && (!effects.shown_alive(now) || unready(&effects, now)) {
+    } else if let Some(ended) = record_ended(engine, now) {
+        (found, candidates) = ended;
+        verdict = NodeVerdict::RootCause;
+    } else if engine.options.premise
+        && engine.episodes.ended().next().is_none()
+        && (!effects.shown_alive(now) || unready(&effects, now))
+    {
         (found, candidates) = of_premise(engine);
         verdict = match found.first().map(|f| f.role) {
             Some(Role::RootCause) => NodeVerdict::RootCause,
@@ -195,7 +203,10 @@ pub(super) fn asserted(engine: &Engine) -> Vec<(String, Verdict)> {
 
 /// A node that is unready at the end of the record for longer than a start takes, though not yet for long.
 fn unready(effects: &Effects, now: Moment) -> bool {
-    effects.readiness.unready_since(now).is_some_and(|since| now.t - since.t >= UNREADY)
+    effects
+        .readiness
+        .unready_since(now)
+        .is_some_and(|since| now.t - since.t >= UNREADY)
 }
 
 /// The premise stands in for an effect that the input neither shows nor refutes: a dozen quoted lines.
@@ -224,11 +235,45 @@ fn of_premise(engine: &Engine) -> (Vec<Finding>, Vec<Candidate>) {
     findings(engine, &ranked, &context)
 }
 
+/// The record stops, nothing ordered that, and the last that it shows is something that stops records: under the premise
+/// that is why. Without the premise (live) the end of what was read is no end.
+fn record_ended(engine: &Engine, now: Moment) -> Option<(Vec<Finding>, Vec<Candidate>)> {
+    if !engine.options.premise || engine.going_down.is_so(engine.last.unwrap_or_default()) {
+        return None;
+    }
+    let window = Window {
+        from: now.t - ENDED,
+        to: now.t,
+        tail: now.t - ENDED,
+    };
+    let found = assess::assess(&engine.catalog, &engine.tracks, window, &engine.coverage);
+    let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
+    let ranked = roles::rank(&engine.catalog, found, &["journal-ended"], None);
+    let context = Context {
+        episode: None,
+        effect: Some("journal-ended".into()),
+        premise: true,
+        earliest: None,
+        coverage: &engine.coverage,
+        asserted: &asserted,
+        since: Timestamp(now.wall.0 - ENDED),
+    };
+    ranked
+        .iter()
+        .any(|r| r.role == Role::RootCause)
+        .then(|| findings(engine, &ranked, &context))
+}
+
 /// Quoted lines are all that there is of the trouble; in a whole journal what is to last must last to its end.
 fn premise_window(engine: &Engine) -> Window {
-    let whole = engine.coverage.covers(&[Origin::Systemd]) && engine.first.is_some_and(|f| engine.now().t - f.t > 2 * TAIL);
+    let whole =
+        engine.coverage.covers(&[Origin::Systemd]) && engine.first.is_some_and(|f| engine.now().t - f.t > 2 * TAIL);
     let tail = if whole { engine.now().t - 45 * SECOND } else { i64::MIN };
-    Window { from: i64::MIN, to: i64::MAX, tail }
+    Window {
+        from: i64::MIN,
+        to: i64::MAX,
+        tail,
+    }
 }
 
 /// Causes that are there without an effect.
