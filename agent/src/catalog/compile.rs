@@ -33,6 +33,8 @@ pub struct Condition {
     pub all: Vec<usize>,
     /// One at least is asserted; holds where empty.
     pub any: Vec<usize>,
+    /// One of these is enough by itself.
+    pub or: Vec<usize>,
     /// None is asserted.
     pub none: Vec<usize>,
 }
@@ -169,6 +171,7 @@ fn compile_condition(file: &ConditionFile, find: &dyn Fn(&str) -> Option<usize>)
     Condition {
         all: indices(&file.all),
         any: indices(&file.any),
+        or: indices(&file.or),
         none: indices(&file.none),
     }
 }

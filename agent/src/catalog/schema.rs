@@ -222,7 +222,8 @@ pub struct DecidesFile {
     pub grant: String,
 }
 
-/// A condition over signals of this cause (or `other-cause/signal`). All three parts must hold; an empty part holds.
+/// A condition over signals of this cause (or `other-cause/signal`): `all` and `any` together, or one of `or`; and in
+/// either case `none`. An empty `all`, `any` or `none` holds.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ConditionFile {
@@ -232,6 +233,9 @@ pub struct ConditionFile {
     /// One at least is asserted.
     #[serde(default)]
     pub any: Vec<String>,
+    /// One of these is enough by itself.
+    #[serde(default)]
+    pub or: Vec<String>,
     /// None is asserted.
     #[serde(default)]
     pub none: Vec<String>,

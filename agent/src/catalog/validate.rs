@@ -261,7 +261,7 @@ fn used_elsewhere(parts: &Parts) -> BTreeSet<String> {
 fn references(cause: &CauseFile) -> impl Iterator<Item = &str> {
     let conditions = cause.verdict.confirmed.iter().chain(&cause.verdict.probable);
     conditions
-        .flat_map(|c| c.all.iter().chain(&c.any).chain(&c.none))
+        .flat_map(|c| c.all.iter().chain(&c.any).chain(&c.or).chain(&c.none))
         .map(String::as_str)
 }
 

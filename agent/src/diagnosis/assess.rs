@@ -91,14 +91,11 @@ pub fn assess(catalog: &Catalog, tracks: &[Track], window: Window, coverage: &Co
             .signals
             .iter()
             .enumerate()
-            .filter(|(i, s)| s.cause == index || condition.all.contains(i) || condition.any.contains(i))
+            .filter(|(i, s)| s.cause == index || rests_on(condition, *i))
             .filter_map(|(i, _)| judged[i].clone().map(|a| (i, a)))
             .collect();
         // The onset is that of the signals that the verdict rests on.
-        let rests: Vec<&(usize, Asserted)> = signals
-            .iter()
-            .filter(|(i, _)| condition.all.contains(i) || condition.any.contains(i))
-            .collect();
+        let rests: Vec<&(usize, Asserted)> = signals.iter().filter(|(i, _)| rests_on(condition, *i)).collect();
         let (Some(first), Some(last)) = (
             rests.iter().map(|(_, a)| a.first).min(),
             rests.iter().map(|(_, a)| a.last).max(),
@@ -120,10 +117,15 @@ pub fn assess(catalog: &Catalog, tracks: &[Track], window: Window, coverage: &Co
     found
 }
 
+/// Whether a verdict under this condition may rest on this signal.
+fn rests_on(condition: &Condition, signal: usize) -> bool {
+    condition.all.contains(&signal) || condition.any.contains(&signal) || condition.or.contains(&signal)
+}
+
 fn holds(condition: &Condition, judged: &[Option<Asserted>]) -> bool {
     let asserted = |signal: &usize| judged[*signal].is_some();
-    condition.all.iter().all(asserted)
+    let together = condition.all.iter().all(asserted)
         && (condition.any.is_empty() || condition.any.iter().any(asserted))
-        && !condition.none.iter().any(asserted)
-        && !(condition.all.is_empty() && condition.any.is_empty())
+        && !(condition.all.is_empty() && condition.any.is_empty());
+    (together || condition.or.iter().any(asserted)) && !condition.none.iter().any(asserted)
 }

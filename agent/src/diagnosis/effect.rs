@@ -12,7 +12,7 @@ use crate::model::time::{Moment, SECOND};
 
 /// Without a failure for this long, a kubelet that runs has renewed its lease: period 10 s, time-out 10 s, longest retry
 /// 7 s, and as much again for a slow node.
-const HEALED: i64 = 45 * SECOND;
+const HEALED: i64 = 30 * SECOND;
 /// The lease's duration (`nodeLeaseDurationSeconds`, 40 s by default): a heartbeat that fails for longer is lost.
 pub const LEASE: i64 = 40 * SECOND;
 /// A unit that is down for less is being restarted.

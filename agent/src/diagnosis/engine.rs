@@ -210,7 +210,7 @@ impl Engine {
         }
         let present = self.effects.present(now);
         if let Some(ended) = self.episodes.follow(present, now, transitions) {
-            let (findings, candidates) = verdict::of_episode(self, &ended.effect_now(), &ended.id);
+            let (findings, candidates) = verdict::of_ended(self, &ended.effect_now(), &ended.id);
             self.episodes.close(&ended, findings, candidates);
         }
     }

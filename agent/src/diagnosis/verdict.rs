@@ -68,6 +68,24 @@ pub(super) fn of_episode(engine: &Engine, effect: &Effect, id: &str) -> (Vec<Fin
     findings(engine, &ranked, &context)
 }
 
+/// As [`of_episode`], for one that is over: of a failure that healed before the heartbeat was lost only what is proven is
+/// named. Its few lines fit too many causes, and a wrong name costs more than none.
+pub(super) fn of_ended(engine: &Engine, effect: &Effect, id: &str) -> (Vec<Finding>, Vec<Candidate>) {
+    let (findings, mut candidates) = of_episode(engine, effect, id);
+    let proven = findings
+        .first()
+        .is_none_or(|f| f.role != Role::RootCause || f.verdict == Verdict::Confirmed);
+    if effect.id != "heartbeat-failing" || proven {
+        return (findings, candidates);
+    }
+    candidates.extend(findings.iter().filter(|f| f.role != Role::Risk).map(|f| Candidate {
+        cause: f.cause.clone(),
+        speaks_for: f.evidence.iter().map(|e| e.text.clone()).collect(),
+        against: vec!["it healed before the heartbeat was lost".into()],
+    }));
+    (Vec::new(), candidates)
+}
+
 /// An effect stands for what it deepens into: a cause that leads to `heartbeat-lost` explains that it fails.
 fn explained_effects(id: &str) -> &'static [&'static str] {
     match id {
@@ -123,6 +141,7 @@ pub(super) fn diagnosis(engine: &Engine) -> Diagnosis {
         let open = engine.episodes.open().map(|o| o.id.clone()).unwrap_or_default();
         let (f, c) = of_episode(engine, &effect, &open);
         if engine.episodes.is_fading() {
+            let (f, c) = of_ended(engine, &effect, &open);
             episodes.push(episode(&open, &effect, Some(now), (f, c)));
             verdict = with_risks(engine, now, &mut found);
         } else {
@@ -267,7 +286,7 @@ fn record_ended(engine: &Engine, now: Moment) -> Option<(Vec<Finding>, Vec<Candi
 /// Quoted lines are all that there is of the trouble; in a whole journal what is to last must last to its end.
 fn premise_window(engine: &Engine) -> Window {
     let whole =
-        engine.coverage.covers(&[Origin::Systemd]) && engine.first.is_some_and(|f| engine.now().t - f.t > 2 * TAIL);
+        engine.coverage.covers(&[Origin::Systemd]) && engine.first.is_some_and(|f| engine.now().t - f.t > TAIL);
     let tail = if whole { engine.now().t - 45 * SECOND } else { i64::MIN };
     Window {
         from: i64::MIN,
