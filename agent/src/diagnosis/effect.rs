@@ -13,6 +13,8 @@ use crate::model::time::{Moment, SECOND};
 /// Without a failure for this long, a kubelet that runs has renewed its lease: period 10 s, time-out 10 s, longest retry
 /// 7 s, and as much again for a slow node.
 const HEALED: i64 = 30 * SECOND;
+/// A standstill of the kubelet casts doubt on what it does not say for this long.
+const STANDSTILL: i64 = 90 * SECOND;
 /// The lease's duration (`nodeLeaseDurationSeconds`, 40 s by default): a heartbeat that fails for longer is lost.
 pub const LEASE: i64 = 40 * SECOND;
 /// A unit that is down for less is being restarted.
@@ -185,7 +187,7 @@ impl Effects {
         let Some(run) = self.run else { return };
         let spoke_since = self.last_kubelet.is_some_and(|k| k.t - run.last.t > HEALED / 3);
         let runs = matches!(self.process, Process::Running(_));
-        let stalled = self.stalled.is_some_and(|s| now.t - s.t < 2 * HEALED);
+        let stalled = self.stalled.is_some_and(|s| now.t - s.t < STANDSTILL);
         if now.t - run.last.t > HEALED && runs && !stalled && (spoke_since || self.systemd_seen) {
             self.last_good = Some(now);
             self.run = None;
@@ -367,7 +369,7 @@ impl Effects {
         let (Some(first), Some(last)) = (self.first_kubelet, self.last_kubelet) else {
             return false;
         };
-        let stalled = self.stalled.is_some_and(|s| s.t >= last.t - 2 * HEALED);
+        let stalled = self.stalled.is_some_and(|s| s.t >= last.t - STANDSTILL);
         let runs = matches!(self.process, Process::Running(_));
         // Either systemd watches over the process, or the kubelet itself has written for longer than a failure could
         // stay unsaid.

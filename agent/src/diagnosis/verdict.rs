@@ -285,8 +285,7 @@ fn record_ended(engine: &Engine, now: Moment) -> Option<(Vec<Finding>, Vec<Candi
 
 /// Quoted lines are all that there is of the trouble; in a whole journal what is to last must last to its end.
 fn premise_window(engine: &Engine) -> Window {
-    let whole =
-        engine.coverage.covers(&[Origin::Systemd]) && engine.first.is_some_and(|f| engine.now().t - f.t > TAIL);
+    let whole = engine.coverage.covers(&[Origin::Systemd]) && engine.first.is_some_and(|f| engine.now().t - f.t > TAIL);
     let tail = if whole { engine.now().t - 45 * SECOND } else { i64::MIN };
     Window {
         from: i64::MIN,

@@ -16,7 +16,7 @@ const TRACE_MS: i64 = 15_000;
 const LAG: i64 = 3 * SECOND;
 /// The kubelet's own timer says `container runtime is down` 30 s after the last good CRI status
 /// (pkg/kubelet/runtime.go). Without a failed CRI call in this time, the kubelet itself did not run.
-const RUNTIME_WITNESS: i64 = 180 * SECOND;
+const RUNTIME_WITNESS: i64 = 90 * SECOND;
 
 /// Watches for standstills.
 #[derive(Debug, Default)]
@@ -36,7 +36,10 @@ impl Detector for Stalls {
                 Kind::SlowTrace if fact.int("total_ms") >= Some(TRACE_MS) && is_local(fact) => {
                     facts.push(stall(fact.int("total_ms"), "trace"));
                 }
-                Kind::CriCall | Kind::Runtime => self.runtime_trouble = Some(at),
+                Kind::CriCall => self.runtime_trouble = Some(at),
+                Kind::Runtime if !matches!(fact.text("what"), Some("starting" | "started")) => {
+                    self.runtime_trouble = Some(at)
+                }
                 Kind::Unit if fact.text("role") == Some("runtime") => self.runtime_trouble = Some(at),
                 Kind::KubeletStart => self.kubelet_started = Some(at),
                 Kind::SkipSync if fact.text("because") == Some("runtime-down") && !self.explained(at) => {
