@@ -21,6 +21,7 @@ const OPS: &[(&str, &str)] = &[
     ("to ensure lease exists", "lease"),
     ("to ensure node lease exists", "lease"),
     ("rror updating node status, will retry", "node-status"),
+    ("rror updating node status", "node-status"),
     ("rror getting the current node from lister", "node-status"),
     ("rror getting node", "node-status"),
     ("nable to register mirror pod because node is not registered", "pod"),
@@ -70,6 +71,19 @@ const FOREIGN: &[&str] = &[
     "azure",
     "nova",
 ];
+
+/// The failed call to the API server that another part of Kubernetes on this node reports (kube-proxy, a scheduler, a
+/// controller): no heartbeat, but a witness of the same path. Only a URL of the API says so.
+pub(super) fn of_others(statement: &Statement<'_>) -> Option<Fact> {
+    let detail = detail(statement);
+    let request = url::api_request(detail).filter(|_| !is_foreign(&statement.message, detail))?;
+    let class = go_error::classify(detail)?;
+    let fact = Fact::new(Kind::ApiCall)
+        .with("op", "other")
+        .with("error", class.error)
+        .with("stage", class.stage);
+    Some(with_target(fact, Some(request), detail))
+}
 
 /// The failed call that `statement` reports.
 pub(super) fn fact(statement: &Statement<'_>) -> Option<Fact> {

@@ -9,7 +9,7 @@ use super::fact::{Fact, Kind};
 use super::kv::{self, Pairs};
 use super::line::{Level, Parsed};
 use super::scan::{after, automaton, head};
-use super::{api_call, crash, cri, embed, go_error, kubelet_words, readiness};
+use super::{api_call, crash, cri, embed, go_error, klog, kubelet_words, readiness};
 
 /// A message with its pairs.
 #[derive(Debug)]
@@ -156,6 +156,28 @@ pub(super) fn parse(text: &str) -> Parsed {
     parsed
 }
 
+/// Parses one line of another program: where it is klog and tells of a failed call to the API server, that is a fact.
+pub(super) fn parse_others(text: &str) -> Parsed {
+    let header = klog::header(text);
+    let mut parsed = Parsed {
+        level: header.as_ref().map_or(Level::Info, |h| h.level),
+        header: header.as_ref().map(|h| h.time),
+        pid: header.as_ref().and_then(|h| h.pid),
+        facts: Vec::new(),
+        continuation: false,
+    };
+    if let Some(header) = header.filter(|h| h.level >= Level::Warning && h.rest.contains("/api")) {
+        let (message, pairs) = kv::message(header.rest);
+        parsed.facts.extend(api_call::of_others(&Statement {
+            level: header.level,
+            file: header.file,
+            message,
+            pairs,
+        }));
+    }
+    parsed
+}
+
 fn facts(statement: &Statement<'_>) -> Vec<Fact> {
     let mut found = Vec::new();
     if let Some(fact) = fatal(statement) {
@@ -260,7 +282,7 @@ fn truncated_statement(text: &str) -> Option<&str> {
         "to update node lease",
         "to ensure lease exists",
         "to ensure node lease exists",
-        "updating node status, will retry",
+        "rror updating node status",
         "kipping pod synchronization",
         "register node with API server",
         "Failed to list *v1.",

@@ -1,8 +1,8 @@
 //! One line to what it states.
 
 use super::fact::{Fact, Kind};
-use super::line::{Level, Line, Origin, Parsed};
-use super::{embed, kernel, kubelet, runtime, systemd};
+use super::line::{Line, Origin, Parsed};
+use super::{kernel, kubelet, runtime, systemd};
 
 /// What this line states. Never fails: a line without a statement has no facts.
 pub fn parse(origin: Origin, line: &Line<'_>) -> Parsed {
@@ -12,30 +12,16 @@ pub fn parse(origin: Origin, line: &Line<'_>) -> Parsed {
         Origin::Systemd => systemd::parse(line),
         Origin::Kernel => kernel::parse(line.text),
         Origin::ControlPlane => control_plane(line.text),
-        Origin::Other => Parsed {
-            level: Level::Info,
-            header: None,
-            pid: None,
-            facts: Vec::new(),
-            continuation: false,
-        },
+        Origin::Other => kubelet::parse_others(line.text),
     }
 }
 
 fn control_plane(text: &str) -> Parsed {
-    let bare = embed::bare(text);
-    let facts = if text.contains("the clock difference against peer") {
-        vec![Fact::new(Kind::ClockStep).with("what", "skew")]
-    } else {
-        Vec::new()
-    };
-    Parsed {
-        level: bare.level,
-        header: bare.time,
-        pid: bare.pid,
-        facts,
-        continuation: false,
+    let mut parsed = kubelet::parse_others(text);
+    if text.contains("the clock difference against peer") {
+        parsed.facts.push(Fact::new(Kind::ClockStep).with("what", "skew"));
     }
+    parsed
 }
 
 #[cfg(test)]
