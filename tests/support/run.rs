@@ -30,16 +30,20 @@ pub fn diagnose(catalog: &Arc<Catalog>, case: &Case) -> Result<Diagnosis> {
 }
 
 fn feed(lines: &[Line], sink: &mut dyn FnMut(Input)) {
-    let mut at = Moment {
-        t: 0,
-        wall: Timestamp(0),
-    };
-    for (i, quoted) in lines.iter().enumerate() {
-        let wall = quoted
-            .ts
+    let time = |line: &Line| {
+        line.ts
             .as_deref()
             .and_then(syslog_time)
-            .or_else(|| klog_time(&quoted.text));
+            .or_else(|| klog_time(&line.text))
+    };
+    // Lines without a time belong to the one before, the first ones to the first that has one.
+    let start = lines.iter().find_map(time).unwrap_or(0) - SECOND;
+    let mut at = Moment {
+        t: start,
+        wall: Timestamp(start),
+    };
+    for (i, quoted) in lines.iter().enumerate() {
+        let wall = time(quoted);
         // Quotes are out of order and without times now and then: the record's own time never goes back.
         let wall = wall.map_or(at.wall.0 + SECOND, |w| w.max(at.wall.0));
         at = Moment {
@@ -62,7 +66,12 @@ fn feed(lines: &[Line], sink: &mut dyn FnMut(Input)) {
             seq: i as u64 + 1,
             at,
             boot: 0,
-            header_at: None,
+            header_at: quoted
+                .ts
+                .as_deref()
+                .and_then(syslog_time)
+                .and(klog_time(&quoted.text))
+                .map(|h| header(h, at.wall.0)),
             origin,
             level: parsed.level,
             pid: parsed.pid,
@@ -73,6 +82,12 @@ fn feed(lines: &[Line], sink: &mut dyn FnMut(Input)) {
         }));
     }
     sink(Input::End(at));
+}
+
+/// The header's time in the zone of the line's own stamp: zones differ by whole quarters of an hour.
+fn header(header: i64, wall: i64) -> Timestamp {
+    const QUARTER: i64 = 900 * SECOND;
+    Timestamp(header + (wall - header + QUARTER / 2).div_euclid(QUARTER) * QUARTER)
 }
 
 /// Quoted lines have no year; any that is a leap year does.
