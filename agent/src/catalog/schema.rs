@@ -15,6 +15,9 @@ pub struct CauseFile {
     pub layer: Layer,
     /// A short statement of the fault, without a full stop: the line after `ROOT CAUSE`.
     pub title: String,
+    /// Named only where nothing else is: what any exit or any failing call looks like.
+    #[serde(default)]
+    pub last_resort: bool,
     /// The cause to name where the evidence does not reach for this one.
     #[serde(default)]
     pub parent: Option<String>,

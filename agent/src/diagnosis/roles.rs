@@ -56,7 +56,9 @@ pub fn rank(catalog: &Catalog, found: Vec<Found>, effects: &[&str], since: Optio
         .min_by_key(|i| {
             let f = &found[*i];
             (
+                catalog.causes[f.cause].file.last_resort,
                 f.verdict != Verdict::Confirmed,
+                !ends_kubelet(catalog, &ranked[*i].path),
                 std::cmp::Reverse(weight[*i]),
                 f.first.t,
                 f.cause,
@@ -94,6 +96,15 @@ fn is_open(found: &Found, from: Node, edge: &Edge) -> bool {
         Some(signal) if from == found.cause => found.signals.iter().any(|(s, _)| *s == signal),
         _ => true,
     }
+}
+
+/// Whether the path goes through the end of the kubelet's process: beside such a cause failing calls explain nothing, as
+/// a kubelet that exits calls nobody.
+fn ends_kubelet(catalog: &Catalog, path: &[Node]) -> bool {
+    catalog
+        .graph
+        .node("kubelet-down")
+        .is_some_and(|down| path.contains(&down))
 }
 
 /// The asserted cause that explains the one at `index`, if any: the one that began first.

@@ -200,12 +200,32 @@ fn with_subject(mut fact: Fact, error: &'static str, detail: &str) -> Fact {
                     _ => "other",
                 };
                 fact = fact.with_text("user", user).with("user_kind", kind);
+                fact = with_name(fact, user, detail);
             }
             fact.with("subject", subject(detail))
         }
         "not-found" => fact.with("subject", subject(detail)),
         _ => fact,
     }
+}
+
+/// `leases.coordination.k8s.io "b" is forbidden: User "system:node:a" cannot …`: whose lease or Node is asked for.
+fn with_name(fact: Fact, user: &str, detail: &str) -> Fact {
+    let Some(own) = user.strip_prefix("system:node:") else {
+        return fact;
+    };
+    let Some((head, _)) = detail.split_once(" is forbidden: ") else {
+        return fact;
+    };
+    let head = head.trim_end_matches('"').trim_end_matches('\\');
+    let Some((noun, name)) = head.rsplit_once('"') else {
+        return fact;
+    };
+    let noun = noun.trim_end_matches(['\\', ' ']);
+    if !(noun.ends_with("leases.coordination.k8s.io") || noun.ends_with("nodes")) || name.is_empty() {
+        return fact;
+    }
+    fact.with("name", if name == own { "own" } else { "foreign" })
 }
 
 fn subject(detail: &str) -> &'static str {

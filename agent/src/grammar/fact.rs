@@ -274,6 +274,8 @@ pub const VOCABULARY: &[KindSpec] = &[
         ("resolver", Domain::Text), ("user", Domain::Text),
         // whose name `forbidden` names
         ("user_kind", Domain::Words(&["anonymous", "bootstrap", "node", "other"])),
+        // whether a node asks for the lease or Node of its own name or of another one
+        ("name", Domain::Words(&["own", "foreign"])),
         // what `not-found` or `forbidden` is about
         ("subject", Domain::Words(&["node", "lease", "namespace", "resource", "csr", "other"])),
         ("status", Domain::Int), ("interval_ms", Domain::Int),

@@ -23,11 +23,13 @@ const RUNTIME_WITNESS: i64 = 90 * SECOND;
 pub struct Stalls {
     runtime_trouble: Option<Moment>,
     kubelet_started: Option<Moment>,
+    first: Option<Moment>,
 }
 
 impl Detector for Stalls {
     fn observe(&mut self, observation: &Observation, facts: &mut Vec<Fact>) {
         let at = observation.at;
+        let reaches_back = at.t - self.first.get_or_insert(at).t >= RUNTIME_WITNESS / 2;
         for fact in &observation.facts {
             match fact.kind {
                 Kind::HousekeepingSlow if fact.int("actual_ms") >= Some(HOUSEKEEPING_MS) => {
@@ -42,7 +44,9 @@ impl Detector for Stalls {
                 }
                 Kind::Unit if fact.text("role") == Some("runtime") => self.runtime_trouble = Some(at),
                 Kind::KubeletStart => self.kubelet_started = Some(at),
-                Kind::SkipSync if fact.text("because") == Some("runtime-down") && !self.explained(at) => {
+                Kind::SkipSync
+                    if fact.text("because") == Some("runtime-down") && reaches_back && !self.explained(at) =>
+                {
                     facts.push(
                         Fact::new(Kind::Stall)
                             .with_int("seconds", 30)
