@@ -50,7 +50,8 @@ impl Coverage {
         !self.interrupted && self.heard_any(origins)
     }
 
-    fn heard_any(&self, origins: &[Origin]) -> bool {
+    /// Whether one of these writers was heard at all.
+    pub fn heard_any(&self, origins: &[Origin]) -> bool {
         origins.is_empty() && !self.heard.is_empty() || origins.iter().any(|o| self.heard.contains(o))
     }
 }

@@ -257,7 +257,7 @@ fn of_premise(engine: &Engine) -> (Vec<Finding>, Vec<Candidate>) {
 /// The record stops, nothing ordered that, and the last that it shows is something that stops records: under the premise
 /// that is why. Without the premise (live) the end of what was read is no end.
 fn record_ended(engine: &Engine, now: Moment) -> Option<(Vec<Finding>, Vec<Candidate>)> {
-    if !engine.options.premise || engine.going_down.is_so(engine.last.unwrap_or_default()) {
+    if !engine.options.premise || !is_whole(engine) || engine.going_down.is_so(engine.last.unwrap_or_default()) {
         return None;
     }
     let window = Window {
@@ -285,13 +285,21 @@ fn record_ended(engine: &Engine, now: Moment) -> Option<(Vec<Finding>, Vec<Candi
 
 /// Quoted lines are all that there is of the trouble; in a whole journal what is to last must last to its end.
 fn premise_window(engine: &Engine) -> Window {
-    let whole = engine.coverage.covers(&[Origin::Systemd]) && engine.first.is_some_and(|f| engine.now().t - f.t > TAIL);
-    let tail = if whole { engine.now().t - 45 * SECOND } else { i64::MIN };
+    let tail = if is_whole(engine) {
+        engine.now().t - 45 * SECOND
+    } else {
+        i64::MIN
+    };
     Window {
         from: i64::MIN,
         to: i64::MAX,
         tail,
     }
+}
+
+/// Whether this is a node's own record and no quotation: systemd speaks in it, over more than a minute.
+fn is_whole(engine: &Engine) -> bool {
+    engine.coverage.heard_any(&[Origin::Systemd]) && engine.first.is_some_and(|f| engine.now().t - f.t > TAIL)
 }
 
 /// Causes that are there without an effect.

@@ -31,9 +31,34 @@ pub(super) fn fact(text: &str, program: &'static str) -> Option<Fact> {
     )
 }
 
+/// What a dump itself tells: `goroutine 251 [syscall, 939 minutes]:` (Go `runtime.goroutineheader`) of a call that does not
+/// return, and klog's flush daemon that a fatal line made the program print it (klog up to 2.9).
+pub(super) fn dump_fact(text: &str) -> Option<Fact> {
+    if text.contains("loggingT).flushDaemon") {
+        return Some(Fact::new(Kind::KubeletFatal).with_text("message", "goroutines printed behind a fatal line"));
+    }
+    let state = text.split_once("goroutine ")?.1.split_once('[')?.1.split_once("]:")?.0;
+    let (state, minutes) = state.split_once(", ")?;
+    let minutes: i64 = minutes.strip_suffix(" minutes")?.parse().ok()?;
+    let state = match state {
+        "syscall" => "syscall",
+        s if s.contains("semacquire") || s.contains("Mutex") => "lock",
+        _ => "other",
+    };
+    Some(
+        Fact::new(Kind::GoroutineBlocked)
+            .with("state", state)
+            .with_int("minutes", minutes),
+    )
+}
+
 /// Whether a line without a header belongs to a dump or to a value of several lines.
 pub(super) fn is_continuation(text: &str) -> bool {
     let Some(first) = text.bytes().next() else { return false };
+    // The list of flags that a program prints when it is called wrongly.
+    if first == b' ' && text.trim_start().starts_with("--") {
+        return false;
+    }
     if matches!(first, b'\t' | b' ') || text == ">" {
         return true;
     }

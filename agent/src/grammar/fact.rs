@@ -119,6 +119,8 @@ kinds! {
     KubeletFatal = "kubelet-fatal",
     /// A Go program dies: panic, fatal error of the Go runtime, or a signal that makes it dump its goroutines.
     GoCrash = "go-crash",
+    /// A goroutine dump shows one that has been blocked for minutes.
+    GoroutineBlocked = "goroutine-blocked",
     /// Housekeeping of the kubelet took longer than it should.
     HousekeepingSlow = "housekeeping-slow",
     /// A trace of client-go or utiltrace: an operation that took long.
@@ -301,6 +303,7 @@ pub const VOCABULARY: &[KindSpec] = &[
         ("message", Domain::Text),
         ("program", Domain::Words(&["kubelet", "runtime", "other"])),
     ] },
+    KindSpec { kind: Kind::GoroutineBlocked, attrs: &[("state", Domain::Words(&["syscall", "lock", "other"])), ("minutes", Domain::Int)] },
     KindSpec { kind: Kind::HousekeepingSlow, attrs: &[("actual_ms", Domain::Int)] },
     KindSpec { kind: Kind::SlowTrace, attrs: &[("name", Domain::Text), ("total_ms", Domain::Int)] },
     KindSpec { kind: Kind::DiskUsageSlow, attrs: &[("total_ms", Domain::Int)] },

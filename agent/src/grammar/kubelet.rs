@@ -232,6 +232,7 @@ fn headless(text: &str, mut parsed: Parsed) -> Parsed {
         parsed.facts.push(fact);
     } else if crash::is_continuation(text) || text.starts_with("Trace[") {
         parsed.continuation = true;
+        parsed.facts.extend(crash::dump_fact(text));
     } else if let Some(fact) = spoken_fatal(text) {
         parsed.level = Level::Fatal;
         parsed.facts.push(fact);
