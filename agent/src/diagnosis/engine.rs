@@ -47,6 +47,7 @@ pub struct Engine {
     pub(super) first: Option<Moment>,
     pub(super) last: Option<Moment>,
     pub(super) going_down: GoingDown,
+    pub(super) lines: u64,
     detectors: Vec<Box<dyn Detector>>,
     kubelet_started: Option<i64>,
     boot: Option<u32>,
@@ -67,6 +68,7 @@ impl Engine {
             first: None,
             last: None,
             going_down: GoingDown::default(),
+            lines: 0,
             detectors: detector::all(),
             kubelet_started: None,
             boot: None,
@@ -77,6 +79,7 @@ impl Engine {
     /// Takes one input; says what it changed, if anything.
     pub fn step(&mut self, input: &Input) -> Option<Step> {
         let mut transitions = Vec::new();
+        self.lines += u64::from(matches!(input, Input::Observed(_) | Input::Beat(_)));
         match input {
             Input::Observed(observation) => self.observe(observation, &mut transitions),
             Input::Beat(beat) => self.beat(beat, &mut transitions),

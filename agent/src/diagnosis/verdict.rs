@@ -20,6 +20,8 @@ const LOOK_BACK: i64 = 1800 * SECOND;
 const TAIL: i64 = 65 * SECOND;
 /// Without an effect a cause counts as a risk if it was seen this recently.
 const RISK: i64 = 300 * SECOND;
+/// More inputs than anybody quotes: a boot alone gives hundreds.
+const QUOTED: u64 = 60;
 /// What stops a record is seen this shortly before its end.
 const ENDED: i64 = 30 * SECOND;
 /// Unready for this long is no start any more: the kubelet posts its status every ten seconds.
@@ -297,9 +299,9 @@ fn premise_window(engine: &Engine) -> Window {
     }
 }
 
-/// Whether this is a node's own record and no quotation: systemd speaks in it, over more than a minute.
+/// Whether this is a node's own record and no quotation: systemd speaks in it, and more is said than anybody quotes.
 fn is_whole(engine: &Engine) -> bool {
-    engine.coverage.heard_any(&[Origin::Systemd]) && engine.first.is_some_and(|f| engine.now().t - f.t > TAIL)
+    engine.coverage.heard_any(&[Origin::Systemd]) && engine.lines > QUOTED
 }
 
 /// Causes that are there without an effect.
