@@ -38,10 +38,10 @@ fn main() -> anyhow::Result<()> {
     let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
     while let Some(entry) = set.next() {
         if export {
-            write!(out, "{}\n{}\n{}\n", entry.cursor(), entry.realtime, entry.monotonic)?;
+            writeln!(out, "{}\n{}\n{}", entry.cursor(), entry.realtime, entry.monotonic)?;
             for (name, value) in entry.fields() {
                 out.write_all(name)?;
-                write!(out, " {}\n", value.len())?;
+                writeln!(out, " {}", value.len())?;
                 out.write_all(value)?;
                 out.write_all(b"\n")?;
             }

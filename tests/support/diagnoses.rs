@@ -60,6 +60,9 @@ fn episode(id: &str, state: &str, findings: &Value) -> Value {
 }
 
 /// The diagnosis of this name: `root-cause`, `inconclusive`, `healthy`, `at-risk`, `ended`, `long`.
+///
+/// # Panics
+/// Where no document has that name or it is no diagnosis: a fault of the test.
 pub fn named(name: &str) -> Diagnosis {
     let causes = json!([
         finding("api-connection-refused", "root_cause"),

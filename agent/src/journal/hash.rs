@@ -73,7 +73,7 @@ mod tests {
         assert_eq!(jenkins64(b"Four score and seven years ago"), 0x1777_0551_ce72_26e6);
     }
 
-    /// The vector of the SipHash paper: key 00..0f, input 00..0e.
+    /// The vector of the `SipHash` paper: key 00..0f, input 00..0e.
     #[test]
     fn siphash_as_its_paper_prints_it() {
         let key: [u8; 16] = std::array::from_fn(|i| i as u8);

@@ -40,7 +40,7 @@ impl Detector for Stalls {
                 }
                 Kind::CriCall => self.runtime_trouble = Some(at),
                 Kind::Runtime if !matches!(fact.text("what"), Some("starting" | "started")) => {
-                    self.runtime_trouble = Some(at)
+                    self.runtime_trouble = Some(at);
                 }
                 Kind::Unit if fact.text("role") == Some("runtime") => self.runtime_trouble = Some(at),
                 Kind::KubeletStart => self.kubelet_started = Some(at),
