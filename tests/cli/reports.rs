@@ -1,8 +1,15 @@
 //! Text and JSON of hand-made answers.
 
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use whynotready::catalog::load::Catalog;
 use whynotready::export::json;
 use whynotready::export::text::{self, Style};
+use whynotready_tests::corpus;
 use whynotready_tests::diagnoses::named;
+use whynotready_tests::run::diagnose;
 
 const NAMES: [&str; 6] = ["root-cause", "inconclusive", "healthy", "at-risk", "ended", "long"];
 const PLAIN: Style = Style {
@@ -73,5 +80,34 @@ fn every_document_holds_to_the_schema() {
     assert!(
         !validator.is_valid(&more),
         "a field that the schema does not describe must be noticed"
+    );
+}
+
+#[test]
+fn answers_to_the_carried_corpus_hold_to_the_schema() {
+    let schema = serde_json::from_str(json::SCHEMA).expect("the schema is JSON");
+    let validator = jsonschema::draft202012::new(&schema).expect("a schema");
+    let catalog = Arc::new(Catalog::embedded().expect("the catalog"));
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut all: Vec<String> = Vec::new();
+    for dir in ["incidents", "field-cases"] {
+        for case in corpus::load(&here.join(dir), &BTreeMap::new()).expect("the corpus") {
+            let diagnosis = diagnose(&catalog, &case).expect("an answer");
+            let document = serde_json::to_value(&diagnosis).expect("JSON");
+            let faults: Vec<String> = validator
+                .iter_errors(&document)
+                .map(|e| format!("{}: {e}", e.instance_path))
+                .collect();
+            all.extend(faults.into_iter().map(|f| format!("{}: {f}", case.name)));
+            let lines = text::render(&diagnosis, &PLAIN).lines().count();
+            assert!(lines <= 40, "{}: {lines} lines", case.name);
+        }
+    }
+    // Not settled: the engine gives `kubelet-unreachable` as the effect of a finding, which the contract's five effects
+    // do not hold. Pinned exactly, so that a second deviation fails and so does the end of this one.
+    assert_eq!(all.len(), 1, "{all:#?}");
+    assert!(
+        all[0].starts_with("kk-59372-serving-csr-pending: /findings/0/effect: \"kubelet-unreachable\""),
+        "{all:#?}"
     );
 }

@@ -126,7 +126,7 @@ pub(super) fn evidence(out: &mut Vec<String>, lead: &Lead<'_>, finding: &Finding
 fn rows(out: &mut Vec<String>, evidence: &[Evidence], at: Timestamp, style: &Style) {
     let wide = evidence
         .iter()
-        .map(|e| e.source.chars().count())
+        .map(|e| source(e).chars().count())
         .max()
         .unwrap_or(0)
         .min(14);
@@ -136,7 +136,7 @@ fn rows(out: &mut Vec<String>, evidence: &[Evidence], at: Timestamp, style: &Sty
         } else {
             format!("{} ", e.at.date())
         };
-        let source = cut(&quote(&e.source), 14);
+        let source = cut(&source(e), 14);
         let front = format!("  {date}{}  {source:wide$}  ", e.at.clock_millis());
         let back = counted(e);
         let room = style
@@ -153,6 +153,12 @@ fn rows(out: &mut Vec<String>, evidence: &[Evidence], at: Timestamp, style: &Sty
             out.push(format!("      {}", place(e)));
         }
     }
+}
+
+/// A unit's kind says nothing that its name does not.
+fn source(e: &Evidence) -> String {
+    let name = quote(&e.source);
+    name.strip_suffix(".service").map_or(name.clone(), str::to_owned)
 }
 
 fn counted(e: &Evidence) -> String {

@@ -1,7 +1,7 @@
 //! The report for a person: what is so and since when, why, what shows it, what to do. It only words what the diagnosis
 //! holds; whatever is left out for the sake of length is in the JSON.
 
-use super::layout::{cut, duration, moment, wrap};
+use super::layout::{duration, moment, wrap};
 use super::sections::{self, Limits};
 use crate::model::diagnosis::{Diagnosis, HeartbeatState, NodeVerdict};
 use crate::model::episode::{Candidate, Episode, EpisodeState};
@@ -90,7 +90,8 @@ impl<'a> Lead<'a> {
 }
 
 fn report(lead: &Lead<'_>, style: &Style, limits: Limits) -> Vec<String> {
-    let mut out = vec![cut(&headline(lead), style.width.max(100))];
+    let mut out = Vec::new();
+    push_wrapped(&mut out, &headline(lead), 0, 2, style.width);
     if let Some(root) = lead.root() {
         sections::root_cause(&mut out, lead, root, style);
         sections::why(&mut out, lead, root, style);
@@ -126,7 +127,8 @@ fn headline(lead: &Lead<'_>) -> String {
         }
         None => of_heartbeat(diagnosis),
     };
-    format!("{node}  {statement}")
+    // The second blank survives wrapping.
+    format!("{node}\u{a0} {statement}")
 }
 
 fn utc(diagnosis: &Diagnosis) -> String {
