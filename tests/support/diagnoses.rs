@@ -45,7 +45,8 @@ fn base(verdict: &str, state: &str) -> Value {
     json!({
         "schema_version": "1.0", "node": "node1", "at": "2026-11-23T11:08:16.000000Z",
         "boot_id": "6adcb811a5e1475fa502330321c5cf86", "verdict": verdict, "node_ready": null,
-        "heartbeat": {"state": state, "last_success_at": "2026-11-23T11:01:51.000000Z", "last_success_basis": "inferred",
+        "heartbeat": {"state": state, "last_success_at": if state == "ok" { "2026-11-23T11:08:12.000000Z" } else { "2026-11-23T11:01:51.000000Z" },
+            "last_success_basis": "inferred",
             "failing_since": if state == "ok" { Value::Null } else { json!("2026-11-23T11:02:01.103900Z") }},
         "findings": [], "candidates": [], "episodes": [], "gaps": []
     })
@@ -97,6 +98,15 @@ pub fn named(name: &str) -> Diagnosis {
         for list in ["evidence", "missing", "ruled_out", "remedy"] {
             let items = d["findings"][0][list].as_array().cloned().unwrap_or_default();
             d["findings"][0][list] = items.iter().cycle().take(30).cloned().collect();
+        }
+        // Evidence that reads the same would be one row.
+        for (i, item) in d["findings"][0]["evidence"]
+            .as_array_mut()
+            .into_iter()
+            .flatten()
+            .enumerate()
+        {
+            item["text"] = format!("{} {i}", item["text"].as_str().unwrap_or_default()).into();
         }
     }
     serde_json::from_value(d).expect("the hand-made document is a diagnosis")

@@ -77,6 +77,16 @@ pub fn quote(text: &str) -> String {
     clean.trim().to_owned()
 }
 
+/// Text that `wrap` takes for one word and leaves as it is.
+pub fn solid(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
+}
+
+/// A cell of a table in text that will be wrapped.
+pub fn pad(text: &str, wide: usize) -> String {
+    format!("{text}{}", "\u{a0}".repeat(wide + 1 - text.len().min(wide)))
+}
+
 /// Text wrapped to `width`, its first line indented by `first`, the others by `rest`. Words are never broken;
 /// a no-break space keeps columns together and becomes a blank.
 pub fn wrap(text: &str, first: usize, rest: usize, width: usize) -> String {

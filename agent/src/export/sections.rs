@@ -1,10 +1,11 @@
 //! The parts of the text report, each under its own head.
 
-use super::layout::{cut, duration, moment, quote, word};
+use super::evidence::rows;
+use super::layout::{cut, duration, moment, pad, solid, word};
 use super::text::{Lead, Style, effect, head, push_wrapped};
 use crate::catalog::schema::{Owner, Repair};
 use crate::model::episode::{Episode, EpisodeState};
-use crate::model::finding::{Evidence, Finding, Role};
+use crate::model::finding::{Finding, Role};
 use crate::model::time::{SECOND, Timestamp};
 
 /// How many items each part shows.
@@ -45,7 +46,7 @@ impl Limits {
 }
 
 /// What was left out of a list, as its last line.
-fn rest(out: &mut Vec<String>, all: usize, shown: usize) {
+pub(super) fn rest(out: &mut Vec<String>, all: usize, shown: usize) {
     if all > shown {
         out.push(format!("  … {} more: --all", all - shown));
     }
@@ -54,15 +55,24 @@ fn rest(out: &mut Vec<String>, all: usize, shown: usize) {
 pub(super) fn root_cause(out: &mut Vec<String>, lead: &Lead<'_>, root: &Finding, style: &Style) {
     out.push(String::new());
     out.push(format!("ROOT CAUSE  {}  {}", root.cause, word(&root.verdict)));
-    let at = lead.diagnosis.at;
-    let age = duration(at.0 - root.onset.latest.0);
-    let text = format!(
-        "{}; seen since {} UTC, {age} before the record ends.",
-        root.title,
-        moment(root.onset.latest, at)
-    );
+    let text = format!("{}; {}.", root.title, seen_since(lead, root));
     push_wrapped(out, &text, 2, 2, style.width);
-    out.push(format!("  {}", who_acts(root.owner, root.repair)));
+    push_wrapped(out, &who_acts(root.owner, root.repair), 2, 2, style.width);
+}
+
+/// Since when a cause is seen; the age where the head line does not say the same.
+fn seen_since(lead: &Lead<'_>, root: &Finding) -> String {
+    let (at, onset) = (lead.diagnosis.at, root.onset.latest);
+    let age = at.0 - onset.0;
+    if age < SECOND {
+        return format!("seen at the record's end, {} UTC", moment(onset, at));
+    }
+    let since = format!("seen since {} UTC", moment(onset, at));
+    if lead.episode.is_some_and(|e| (e.opened_at.0 - onset.0).abs() < SECOND) {
+        since
+    } else {
+        format!("{since}, {} before the record ends", duration(age))
+    }
 }
 
 fn who_acts(owner: Owner, repair: Repair) -> String {
@@ -108,76 +118,9 @@ pub(super) fn why(out: &mut Vec<String>, lead: &Lead<'_>, root: &Finding, style:
         } else {
             format!("{}└ ", "  ".repeat(depth - 1))
         };
-        let line = format!("  {time:wide$}  {branch}{text}");
-        out.push(cut(&line, style.width));
-    }
-}
-
-pub(super) fn evidence(out: &mut Vec<String>, lead: &Lead<'_>, finding: &Finding, limit: usize, style: &Style) {
-    if finding.evidence.is_empty() {
-        return;
-    }
-    head(out, "EVIDENCE");
-    let shown = limit.min(finding.evidence.len());
-    rows(out, &finding.evidence[..shown], lead.diagnosis.at, style);
-    rest(out, finding.evidence.len(), shown);
-}
-
-fn rows(out: &mut Vec<String>, evidence: &[Evidence], at: Timestamp, style: &Style) {
-    let wide = evidence
-        .iter()
-        .map(|e| source(e).chars().count())
-        .max()
-        .unwrap_or(0)
-        .min(14);
-    for e in evidence {
-        let date = if e.at.date() == at.date() {
-            String::new()
-        } else {
-            format!("{} ", e.at.date())
-        };
-        let source = cut(&source(e), 14);
-        let front = format!("  {date}{}  {source:wide$}  ", e.at.clock_millis());
-        let back = counted(e);
-        let room = style
-            .width
-            .saturating_sub(front.chars().count() + back.chars().count())
-            .max(24);
-        let text = if style.all {
-            quote(&e.text)
-        } else {
-            cut(&quote(&e.text), room)
-        };
-        out.push(format!("{front}{text}{back}"));
-        if style.all {
-            out.push(format!("      {}", place(e)));
-        }
-    }
-}
-
-/// A unit's kind says nothing that its name does not.
-fn source(e: &Evidence) -> String {
-    let name = quote(&e.source);
-    name.strip_suffix(".service").map_or(name.clone(), str::to_owned)
-}
-
-fn counted(e: &Evidence) -> String {
-    if e.count < 2 {
-        return String::new();
-    }
-    let over = e.last_at.0 - e.seen_at.0;
-    if over < SECOND {
-        format!("  ×{}", e.count)
-    } else {
-        format!("  ×{} in {}", e.count, duration(over))
-    }
-}
-
-fn place(e: &Evidence) -> String {
-    match (&e.cursor, &e.file, e.line) {
-        (Some(cursor), _, _) => format!("journalctl --cursor='{cursor}'"),
-        (None, Some(file), Some(line)) => format!("{file}:{line}"),
-        _ => String::new(),
+        let front = format!("{time:wide$}  {branch}");
+        let hang = 2 + front.chars().count();
+        push_wrapped(out, &format!("{}{text}", solid(&front)), 2, hang, style.width);
     }
 }
 
@@ -188,8 +131,8 @@ pub(super) fn others(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize, style
     if !contributing.is_empty() {
         out.push(String::new());
         for f in contributing.iter().take(limit) {
-            let text = format!("CONTRIBUTING  {}  {}: {}", f.cause, word(&f.verdict), f.title);
-            push_wrapped(out, &text, 0, 2, style.width);
+            let name = solid(&format!("CONTRIBUTING  {}  {}", f.cause, word(&f.verdict)));
+            push_wrapped(out, &format!("{name}: {}", f.title), 0, 2, style.width);
         }
         rest(out, contributing.len(), limit);
     }
@@ -205,71 +148,12 @@ pub(super) fn others(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize, style
         };
         push_wrapped(
             out,
-            &format!("CONSEQUENCES  {}{more}", names.join(", ")),
+            &format!("{}{}{more}", solid("CONSEQUENCES  "), names.join(", ")),
             0,
             2,
             style.width,
         );
     }
-}
-
-pub(super) fn ruled_out(out: &mut Vec<String>, root: &Finding, limit: usize, style: &Style) {
-    if root.ruled_out.is_empty() {
-        return;
-    }
-    head(out, "RULED OUT");
-    let shown = &root.ruled_out[..limit.min(root.ruled_out.len())];
-    let wide = shown.iter().map(|r| r.cause.len()).max().unwrap_or(0);
-    for r in shown {
-        push_wrapped(
-            out,
-            &format!("{}\u{a0}{}", pad(&r.cause, wide), r.because),
-            2,
-            wide + 4,
-            style.width,
-        );
-    }
-    rest(out, root.ruled_out.len(), limit);
-}
-
-/// Padding that survives wrapping: `wrap` turns no-break spaces into blanks.
-fn pad(text: &str, wide: usize) -> String {
-    format!("{text}{}", "\u{a0}".repeat(wide + 1 - text.len().min(wide)))
-}
-
-/// What would decide, and where nobody could look.
-pub(super) fn not_seen(out: &mut Vec<String>, lead: &Lead<'_>, root: Option<&Finding>, limit: usize, style: &Style) {
-    let mut items: Vec<String> = root
-        .map(|f| {
-            f.missing
-                .iter()
-                .map(|m| format!("{} ({}); to see it: {}", m.signal, m.why, m.grant))
-                .collect()
-        })
-        .unwrap_or_default();
-    let at = lead.diagnosis.at;
-    for gap in &lead.diagnosis.gaps {
-        let time = |t: Option<Timestamp>| t.map_or_else(|| "?".to_owned(), |t| moment(t, at));
-        let when = if gap.from.is_none() && gap.to.is_none() {
-            String::new()
-        } else {
-            format!(" {} to {}", time(gap.from), time(gap.to))
-        };
-        let grant = gap
-            .grant
-            .as_deref()
-            .map(|g| format!("; to see it: {g}"))
-            .unwrap_or_default();
-        items.push(quote(&format!("{}{when}: {}{grant}", gap.source, gap.reason)));
-    }
-    if items.is_empty() {
-        return;
-    }
-    head(out, "NOT SEEN");
-    for item in items.iter().take(limit) {
-        push_wrapped(out, item, 2, 4, style.width);
-    }
-    rest(out, items.len(), limit);
 }
 
 pub(super) fn fix(out: &mut Vec<String>, root: &Finding, limit: usize, style: &Style) {
@@ -371,13 +255,17 @@ pub(super) fn risks(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize, style:
             .unwrap_or_default();
         push_wrapped(
             out,
-            &format!("RISK  {}  {}: {}{when}", f.cause, word(&f.verdict), f.title),
+            &format!(
+                "{}: {}{when}",
+                solid(&format!("RISK  {}  {}", f.cause, word(&f.verdict))),
+                f.title
+            ),
             0,
             2,
             style.width,
         );
         if alone {
-            rows(out, &f.evidence[..f.evidence.len().min(3)], lead.diagnosis.at, style);
+            rows(out, &f.evidence, 3, lead.diagnosis.at, style);
             if let Some(step) = f.remedy.first() {
                 push_wrapped(out, &format!("Fix: {}", step.text), 2, 4, style.width);
             }

@@ -1,14 +1,20 @@
 //! The report for a person: what is so and since when, why, what shows it, what to do. It only words what the diagnosis
 //! holds; whatever is left out for the sake of length is in the JSON.
 
-use super::layout::{duration, moment, wrap};
+use super::evidence;
+use super::layout::{duration, moment, quote, solid, wrap};
+use super::reasons;
 use super::sections::{self, Limits};
 use crate::model::diagnosis::{Diagnosis, HeartbeatState, NodeVerdict};
 use crate::model::episode::{Candidate, Episode, EpisodeState};
 use crate::model::finding::{Finding, Role};
+use crate::model::time::{SECOND, Timestamp};
 
 /// Lines of a report without `--all`.
 const LINES: usize = 40;
+
+/// A renewal older than this would be overdue: the lease lasts forty seconds.
+const LEASE: i64 = 40 * SECOND;
 
 /// How to render.
 #[derive(Debug, Clone, Copy)]
@@ -95,18 +101,18 @@ fn report(lead: &Lead<'_>, style: &Style, limits: Limits) -> Vec<String> {
     if let Some(root) = lead.root() {
         sections::root_cause(&mut out, lead, root, style);
         sections::why(&mut out, lead, root, style);
-        sections::evidence(&mut out, lead, root, limits.evidence, style);
+        evidence::evidence(&mut out, lead, root, limits.evidence, style);
         sections::others(&mut out, lead, limits.others, style);
-        sections::ruled_out(&mut out, root, limits.ruled_out, style);
-        sections::not_seen(&mut out, lead, Some(root), limits.not_seen, style);
+        reasons::ruled_out(&mut out, root, limits.ruled_out, style);
+        reasons::not_seen(&mut out, lead, Some(root), limits.not_seen, style);
         sections::fix(&mut out, root, limits.fix, style);
     } else if lead.needs_cause() {
         sections::inconclusive(&mut out, lead, limits.candidates, style);
         sections::certain(&mut out, lead, style);
         sections::others(&mut out, lead, limits.others, style);
-        sections::not_seen(&mut out, lead, None, limits.not_seen, style);
+        reasons::not_seen(&mut out, lead, None, limits.not_seen, style);
     } else {
-        sections::not_seen(&mut out, lead, None, limits.not_seen, style);
+        reasons::not_seen(&mut out, lead, None, limits.not_seen, style);
     }
     sections::risks(&mut out, lead, limits.others, style);
     sections::other_episodes(&mut out, lead, limits.episodes, style);
@@ -121,45 +127,46 @@ fn headline(lead: &Lead<'_>) -> String {
         Some(episode) => of_episode(diagnosis, episode),
         None if lead.needs_cause() => {
             format!(
-                "the input ends {} and does not show the heartbeat; taken to be NotReady",
-                utc(diagnosis)
+                "taken to be NotReady: the input, which ends {}, does not show the heartbeat",
+                utc(diagnosis.at)
             )
         }
         None => of_heartbeat(diagnosis),
     };
-    // The second blank survives wrapping.
-    format!("{node}\u{a0} {statement}")
+    format!("{}{statement}", solid(&format!("{}  ", quote(node))))
 }
 
-fn utc(diagnosis: &Diagnosis) -> String {
-    format!("{} {} UTC", diagnosis.at.date(), diagnosis.at.clock())
+fn utc(at: Timestamp) -> String {
+    format!("{} {} UTC", at.date(), at.clock())
 }
 
 fn of_episode(diagnosis: &Diagnosis, episode: &Episode) -> String {
     let what = effect(&episode.effect);
-    let since = format!("{} {} UTC", episode.opened_at.date(), episode.opened_at.clock());
+    let since = utc(episode.opened_at);
     if episode.state == EpisodeState::Ended {
         let Some(ended) = episode.ended_at else {
             return format!("{what} at {since}, and no longer does");
         };
         let lasted = duration(ended.0 - episode.opened_at.0);
-        let reason = episode
-            .end_reason
-            .as_deref()
-            .map(|r| format!(": {r}"))
-            .unwrap_or_default();
+        let reason = episode.end_reason.as_deref().map(|r| format!(" ({r})"));
         return format!(
-            "{what} at {since} for {lasted}; over since {}{reason}",
-            moment(ended, episode.opened_at)
+            "{what} at {since} for {lasted}; over since {}{}",
+            moment(ended, episode.opened_at),
+            reason.unwrap_or_default()
         );
     }
-    let age = duration(diagnosis.at.0 - episode.opened_at.0);
-    let last = diagnosis
-        .heartbeat
-        .last_success_at
-        .map(|at| format!(" (last heartbeat {} UTC)", moment(at, episode.opened_at)))
-        .unwrap_or_default();
-    format!("{what} at {since}, {age} before the record ends{last}")
+    let age = diagnosis.at.0 - episode.opened_at.0;
+    let age = if age < SECOND {
+        "as the record ends".to_owned()
+    } else {
+        format!("{} before the record ends", duration(age))
+    };
+    // The onset is in WHY; a date and a time are enough for one line.
+    let when = match diagnosis.heartbeat.last_success_at {
+        Some(at) => format!("last heartbeat {}", utc(at)),
+        None => format!("at {since}"),
+    };
+    format!("{what} {age} ({when})")
 }
 
 /// An effect as a clause about the node.
@@ -175,11 +182,22 @@ pub(super) fn effect(id: &str) -> String {
 }
 
 fn of_heartbeat(diagnosis: &Diagnosis) -> String {
-    let end = utc(diagnosis);
+    let end = utc(diagnosis.at);
     match (diagnosis.heartbeat.state, diagnosis.heartbeat.last_success_at) {
         (HeartbeatState::Ok, Some(at)) => {
-            let age = duration(diagnosis.at.0 - at.0);
-            format!("heartbeat ok: last renewal {age} before the record ends ({end})")
+            let age = diagnosis.at.0 - at.0;
+            if age < LEASE {
+                format!(
+                    "heartbeat ok: last renewal {} before the record ends ({end})",
+                    duration(age)
+                )
+            } else {
+                // What failed would be on record; what succeeds is not.
+                format!(
+                    "heartbeat ok as far as the record shows: last seen {} before its end ({end})",
+                    duration(age)
+                )
+            }
         }
         (HeartbeatState::Ok, None) => format!("heartbeat ok up to the end of the record ({end})"),
         (HeartbeatState::Unknown, _) => format!("no fault found; the record (to {end}) does not show the heartbeat"),
