@@ -103,11 +103,5 @@ fn answers_to_the_carried_corpus_hold_to_the_schema() {
             assert!(lines <= 40, "{}: {lines} lines", case.name);
         }
     }
-    // Not settled: the engine gives `kubelet-unreachable` as the effect of a finding, which the contract's five effects
-    // do not hold. Pinned exactly, so that a second deviation fails and so does the end of this one.
-    assert_eq!(all.len(), 1, "{all:#?}");
-    assert!(
-        all[0].starts_with("kk-59372-serving-csr-pending: /findings/0/effect: \"kubelet-unreachable\""),
-        "{all:#?}"
-    );
+    assert!(all.is_empty(), "{}", all.join("\n"));
 }

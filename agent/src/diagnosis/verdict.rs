@@ -243,7 +243,9 @@ fn of_premise(engine: &Engine) -> (Vec<Finding>, Vec<Candidate>) {
         .first()
         .filter(|r| r.role == Role::RootCause)
         .and_then(|r| r.path.last())
-        .map(|node| engine.catalog.graph.ids[*node].clone());
+        .map(|node| engine.catalog.graph.ids[*node].clone())
+        // A trouble beside the heartbeat has none of the effects of the contract.
+        .filter(|id| EXPLAINED.contains(&id.as_str()));
     let context = Context {
         episode: None,
         effect,
