@@ -1,7 +1,7 @@
 //! The parts of the text report, each under its own head.
 
 use super::evidence::rows;
-use super::layout::{cut, duration, moment, pad, solid, word};
+use super::layout::{duration, moment, pad, solid, word};
 use super::text::{Lead, Style, effect, head, push_wrapped};
 use crate::catalog::schema::{Owner, Repair};
 use crate::model::episode::{Episode, EpisodeState};
@@ -305,10 +305,14 @@ pub(super) fn other_episodes(out: &mut Vec<String>, lead: &Lead<'_>, limit: usiz
             _ => "to the end".to_owned(),
         };
         let when = format!("{} {}", e.opened_at.date(), e.opened_at.clock());
-        out.push(cut(
-            &format!("  {when}  {cause}  ({}, {length})", effect(&e.effect)),
+        let line = solid(&format!("{when}  {cause}  "));
+        push_wrapped(
+            out,
+            &format!("{line}({}, {length})", effect(&e.effect)),
+            2,
+            4,
             style.width,
-        ));
+        );
     }
     rest(out, others.len(), limit);
 }
