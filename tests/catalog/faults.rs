@@ -58,129 +58,131 @@ fn the_sound_cause_has_no_fault() {
     assert_eq!(faults(&[("house.toml", SOUND)]), []);
 }
 
+const DURATION: &str = "is not a duration such as 30s, 5m, 2h";
+
+/// What is spoiled, by what; the field, the line and the words of the fault.
+const CASES: &[(&str, &str, &str, usize, &str)] = &[
+    (
+        "id = \"house\"",
+        "id = \"other\"",
+        "id",
+        1,
+        "is not the name of the file",
+    ),
+    ("near = []", "near = [\"nobody\"]", "near", 8, "no cause `nobody`"),
+    (
+        "to = \"api-unreachable\"",
+        "to = \"nowhere\"",
+        "leads_to.to",
+        12,
+        "neither an effect nor a cause",
+    ),
+    (
+        "to = \"api-unreachable\"",
+        "to = \"@none\"",
+        "leads_to.to",
+        12,
+        "no group `@none`",
+    ),
+    (
+        "unreachable\"\n",
+        "unreachable\"\nlag = \"soon\"\n",
+        "leads_to.lag",
+        13,
+        DURATION,
+    ),
+    (
+        "unreachable\"\n",
+        "unreachable\"\nwhen = \"gone\"\n",
+        "leads_to.when",
+        13,
+        "no signal `gone` in this file",
+    ),
+    (
+        "\"api-call\"",
+        "\"api-cull\"",
+        "signal.refused.match.fact",
+        17,
+        "is not a fact of the grammar",
+    ),
+    (
+        "{ error =",
+        "{ colour =",
+        "signal.refused.match.where",
+        17,
+        "has no attribute `colour`",
+    ),
+    (
+        "error = \"refused\"",
+        "error = \"tired\"",
+        "signal.refused.match.where",
+        17,
+        "is never `tired`, but ",
+    ),
+    (
+        "within = \"5m\"",
+        "within = \"5 x\"",
+        "signal.refused.within",
+        18,
+        DURATION,
+    ),
+    ("all = [\"refused\"]", "all = [\"x\"]", "verdict", 21, "no signal `x`"),
+    (
+        "all = [\"refused\"]",
+        "all = [\"house/x\"]",
+        "verdict",
+        21,
+        "no signal `house/x`",
+    ),
+    (
+        "all = [\"refused\"]",
+        "all = [\"api-connection-refused/refused\"]",
+        "signal",
+        15,
+        "is used by no verdict",
+    ),
+    (
+        "title = \"A cause of this house\"",
+        "title = \" \"",
+        "title",
+        3,
+        "is empty",
+    ),
+    ("lines = [\"kubelet: a\"]", "lines = []", "lines", 29, "is empty"),
+    (
+        "owner = \"node\"",
+        "owner = \"me\"",
+        "owner = \"me\"",
+        5,
+        "unknown variant `me`",
+    ),
+    (
+        "owner = \"node\"",
+        "owners = 1",
+        "owners = 1",
+        5,
+        "unknown field `owners`",
+    ),
+    (
+        "summary =",
+        "parent = \"nobody\"\nsummary =",
+        "parent",
+        6,
+        "no cause `nobody`",
+    ),
+    (
+        "summary =",
+        "parent = \"house\"\nsummary =",
+        "parent",
+        6,
+        "descends from itself",
+    ),
+];
+
 #[test]
 fn each_kind_of_fault_is_named_with_field_and_line() {
-    let duration = "is not a duration such as 30s, 5m, 2h";
-    let cases = [
-        // what is spoiled, by what, the field, the line, what is said
-        (
-            "id = \"house\"",
-            "id = \"other\"",
-            "id",
-            1,
-            "is not the name of the file",
-        ),
-        ("near = []", "near = [\"nobody\"]", "near", 8, "no cause `nobody`"),
-        (
-            "to = \"api-unreachable\"",
-            "to = \"nowhere\"",
-            "leads_to.to",
-            12,
-            "neither an effect nor a cause",
-        ),
-        (
-            "to = \"api-unreachable\"",
-            "to = \"@none\"",
-            "leads_to.to",
-            12,
-            "no group `@none`",
-        ),
-        (
-            "unreachable\"\n",
-            "unreachable\"\nlag = \"soon\"\n",
-            "leads_to.lag",
-            13,
-            duration,
-        ),
-        (
-            "unreachable\"\n",
-            "unreachable\"\nwhen = \"gone\"\n",
-            "leads_to.when",
-            13,
-            "no signal `gone` in this file",
-        ),
-        (
-            "\"api-call\"",
-            "\"api-cull\"",
-            "signal.refused.match.fact",
-            17,
-            "is not a fact of the grammar",
-        ),
-        (
-            "{ error =",
-            "{ colour =",
-            "signal.refused.match.where",
-            17,
-            "has no attribute `colour`",
-        ),
-        (
-            "error = \"refused\"",
-            "error = \"tired\"",
-            "signal.refused.match.where",
-            17,
-            "is never `tired`, but ",
-        ),
-        (
-            "within = \"5m\"",
-            "within = \"5 x\"",
-            "signal.refused.within",
-            18,
-            duration,
-        ),
-        ("all = [\"refused\"]", "all = [\"x\"]", "verdict", 21, "no signal `x`"),
-        (
-            "all = [\"refused\"]",
-            "all = [\"house/x\"]",
-            "verdict",
-            21,
-            "no signal `house/x`",
-        ),
-        (
-            "all = [\"refused\"]",
-            "all = [\"api-connection-refused/refused\"]",
-            "signal",
-            15,
-            "is used by no verdict",
-        ),
-        (
-            "title = \"A cause of this house\"",
-            "title = \" \"",
-            "title",
-            3,
-            "is empty",
-        ),
-        ("lines = [\"kubelet: a\"]", "lines = []", "lines", 29, "is empty"),
-        (
-            "owner = \"node\"",
-            "owner = \"me\"",
-            "owner = \"me\"",
-            5,
-            "unknown variant `me`",
-        ),
-        (
-            "owner = \"node\"",
-            "owners = 1",
-            "owners = 1",
-            5,
-            "unknown field `owners`",
-        ),
-        (
-            "summary =",
-            "parent = \"nobody\"\nsummary =",
-            "parent",
-            6,
-            "no cause `nobody`",
-        ),
-        (
-            "summary =",
-            "parent = \"house\"\nsummary =",
-            "parent",
-            6,
-            "descends from itself",
-        ),
-    ];
     let mut wrong = Vec::new();
-    for (from, to, field, line, message) in cases {
+    for &(from, to, field, line, message) in CASES {
         let found = faults(&[("house.toml", &spoiled(from, to))]);
         let named = |f: &Fault| {
             f.file.ends_with("house.toml") && f.field == field && f.line == line && f.message.contains(message)
@@ -220,4 +222,11 @@ fn two_files_of_one_id_and_a_cycle_of_causes_are_faults() {
         .replace("to = \"home\"", "to = \"house\"");
     let cycle = faults(&[("house.toml", &first), ("home.toml", &second)]);
     assert!(cycle.iter().any(|f| f.message.contains("cycle")), "{cycle:#?}");
+}
+
+#[test]
+fn a_replacement_that_cannot_be_read_is_one_fault() {
+    let found = faults(&[("api-connection-refused.toml", "id = ")]);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert!(found[0].file.ends_with("api-connection-refused.toml"), "{found:#?}");
 }

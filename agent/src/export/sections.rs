@@ -75,7 +75,8 @@ fn seen_since(lead: &Lead<'_>, root: &Finding) -> String {
     }
 }
 
-fn who_acts(owner: Owner, repair: Repair) -> String {
+/// Who has to act, and whether a repair of the node helps.
+pub fn who_acts(owner: Owner, repair: Repair) -> String {
     let who = match owner {
         Owner::Node => "whoever runs the node",
         Owner::Network => "whoever runs the network",

@@ -4,6 +4,7 @@
 use super::evidence;
 use super::layout::{duration, moment, quote, solid, wrap};
 use super::reasons;
+pub use super::sections::who_acts;
 use super::sections::{self, Limits};
 use crate::model::diagnosis::{Diagnosis, HeartbeatState, NodeVerdict};
 use crate::model::episode::{Candidate, Episode, EpisodeState};
