@@ -240,3 +240,17 @@ fn what_is_no_log_is_named_with_what_was_expected() {
         );
     }
 }
+
+#[test]
+fn lines_without_a_time_are_not_dated_1970_and_say_what_would_help() {
+    let (exit, out, err) = called_with(
+        b"E0113 04:45:58.103312     380 nobody.go:1] \"Something that nobody knows\"\n",
+        &["analyze", "-"],
+    );
+    assert_eq!(err, "");
+    assert_eq!(exit, Exit::Unexplained, "{out}");
+    assert!(
+        !out.contains("1970") && out.contains("whynotready analyze /var/log/journal"),
+        "{out}"
+    );
+}

@@ -182,6 +182,9 @@ pub(super) fn inconclusive(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize,
     match candidates.len() {
         0 => {
             out.push("INCONCLUSIVE  nothing in the record says why".to_owned());
+            if lead.episode.is_none() {
+                out.push("  The node's whole journal may: whynotready analyze /var/log/journal".to_owned());
+            }
             return;
         }
         1 => out.push("INCONCLUSIVE  one cause fits, and the evidence does not reach for it:".to_owned()),

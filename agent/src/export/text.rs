@@ -137,7 +137,13 @@ fn headline(lead: &Lead<'_>) -> String {
     format!("{}{statement}", solid(&format!("{}  ", quote(node))))
 }
 
+/// Quoted lines may have no date, or no time at all: the record's own count begins in 1970.
+const DATED: Timestamp = Timestamp(946_684_800 * SECOND);
+
 fn utc(at: Timestamp) -> String {
+    if at < DATED {
+        return format!("{} by the record's own clock", at.clock());
+    }
     format!("{} {} UTC", at.date(), at.clock())
 }
 
