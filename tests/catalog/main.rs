@@ -1,5 +1,7 @@
 //! Every cause's own examples must fire it, and its near misses must not: lines through the grammar and the engine.
 
+mod faults;
+
 use std::sync::Arc;
 
 use whynotready::catalog::load::Catalog;

@@ -1,57 +1,12 @@
 //! Exit codes, messages and pages.
 
-use std::cell::RefCell;
-use std::io::{self, Write};
-use std::rc::Rc;
+use std::io;
 
 use whynotready::cli::exit::Exit;
-use whynotready::cli::io::Io;
 use whynotready::cli::run::run;
 use whynotready_tests::diagnoses;
 
-#[derive(Clone, Default)]
-struct Sink(Rc<RefCell<Vec<u8>>>);
-
-impl Write for Sink {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.borrow_mut().write(bytes)
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-struct Refuses(io::ErrorKind);
-
-impl Write for Refuses {
-    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
-        Err(self.0.into())
-    }
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn io(stdin: &str, stdout: Box<dyn Write>, stderr: Sink) -> Io {
-    Io {
-        stdin: Some(Box::new(io::Cursor::new(stdin.as_bytes().to_vec()))),
-        stdout,
-        stderr: Box::new(stderr),
-        stdout_is_terminal: false,
-        stderr_is_terminal: false,
-        width: None,
-    }
-}
-
-fn called(args: &[&str]) -> (Exit, String, String) {
-    let (out, err) = (Sink::default(), Sink::default());
-    let args = std::iter::once("whynotready")
-        .chain(args.iter().copied())
-        .map(Into::into);
-    let exit = run(args, &|_| None, io("", Box::new(out.clone()), err.clone()));
-    let text = |sink: &Sink| String::from_utf8(sink.0.borrow().clone()).expect("UTF-8");
-    (exit, text(&out), text(&err))
-}
+use crate::call::{Refuses, Sink, called, io};
 
 #[test]
 fn the_codes_follow_the_answer() {
@@ -118,7 +73,7 @@ fn a_reader_that_goes_away_is_no_failure_but_a_full_disk_is() {
     let with = |kind| {
         let err = Sink::default();
         let args = ["whynotready", "causes"].map(Into::into);
-        run(args, &|_| None, io("", Box::new(Refuses(kind)), err))
+        run(args, &|_| None, io(b"", Box::new(Refuses(kind)), err))
     };
     assert_eq!(with(io::ErrorKind::BrokenPipe), Exit::Ok);
     assert_eq!(with(io::ErrorKind::StorageFull), Exit::Failed);

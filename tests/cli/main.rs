@@ -1,4 +1,8 @@
-//! The command line, in process: exit codes, errors, pages, and every output against the schema.
+//! The command line, in process: exit codes, errors, pages, every kind of input, and every output against the schema.
 
+mod call;
 mod commands;
+mod inputs;
+mod overlay;
+mod readme;
 mod reports;

@@ -123,6 +123,8 @@ impl Catalog {
                 effects = parse::<EffectsFile>(&text, &mut faults).map(|e| (text, e));
             } else if let Some(cause) = parse::<CauseFile>(&text, &mut faults) {
                 causes.push((text, cause));
+            } else if let Some(replaced) = replaced(&text) {
+                causes.push((text, replaced));
             }
         }
         let Some(effects) = effects else {
@@ -157,6 +159,16 @@ impl Catalog {
     pub fn layer(&self, layer: Layer) -> impl Iterator<Item = &Cause> {
         self.causes.iter().filter(move |c| c.file.layer == layer)
     }
+}
+
+/// The built-in cause that a file which cannot be read was to replace: in the checks it stands for it, so that the one
+/// fault is not buried under all references to the cause.
+fn replaced(text: &Text) -> Option<CauseFile> {
+    let file = Path::new(&text.name).file_name()?;
+    let built_in = embedded::FILES
+        .iter()
+        .find(|(name, _)| Path::new(name).file_name() == Some(file))?;
+    toml::from_str(built_in.1).ok()
 }
 
 fn parse<T: serde::de::DeserializeOwned>(text: &Text, faults: &mut Vec<Fault>) -> Option<T> {

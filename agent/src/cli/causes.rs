@@ -10,7 +10,7 @@ use super::io::Io;
 use super::run::{self, Failure};
 use crate::catalog::load::Catalog;
 use crate::catalog::schema::{Layer, Owner, Repair};
-use crate::export::layout::word;
+use crate::export::layout::{self, word};
 
 #[derive(Serialize)]
 struct Row<'a> {
@@ -27,7 +27,7 @@ pub(super) fn run(args: &Causes, io: &mut Io) -> Result<Exit, Failure> {
     let mut rows = rows(&catalog, args.layer);
     rows.sort_by_key(|r| (r.layer, r.id));
     let text = match args.format {
-        Format::Text => table(&rows),
+        Format::Text => table(&rows, columns(io)),
         Format::Json => {
             let json = if io.stdout_is_terminal {
                 serde_json::to_string_pretty(&rows)
@@ -58,7 +58,15 @@ fn rows(catalog: &Catalog, layer: Option<Layer>) -> Vec<Row<'_>> {
         .collect()
 }
 
-fn table(rows: &[Row<'_>]) -> String {
+/// A pipe gets a cause a line: it is searched, not read.
+fn columns(io: &Io) -> usize {
+    match io.width {
+        Some(width) if io.stdout_is_terminal => width.max(40),
+        _ => usize::MAX,
+    }
+}
+
+fn table(rows: &[Row<'_>], width: usize) -> String {
     let wide = rows.iter().map(|r| r.id.len()).max().unwrap_or(0);
     let mut out = String::new();
     let mut layer = None;
@@ -68,7 +76,8 @@ fn table(rows: &[Row<'_>]) -> String {
             let _ = writeln!(out, "{gap}{}", word(&row.layer));
             layer = Some(row.layer);
         }
-        let _ = writeln!(out, "  {:wide$}  {}", row.id, row.title);
+        let line = format!("{}\u{a0}{}", layout::pad(row.id, wide), row.title);
+        let _ = writeln!(out, "{}", layout::wrap(&line, 2, wide + 4, width));
     }
     out
 }

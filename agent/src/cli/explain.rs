@@ -9,6 +9,7 @@ use super::run::{self, Failure};
 use crate::catalog::load::Catalog;
 use crate::catalog::schema::CauseFile;
 use crate::export::layout::{self, word};
+use crate::export::text;
 
 /// Prose is not wider than this, however wide the terminal is.
 const PROSE: usize = 100;
@@ -27,7 +28,8 @@ pub(super) fn run(args: &Explain, io: &mut Io) -> Result<Exit, Failure> {
 
 fn page(catalog: &Catalog, cause: &CauseFile, width: usize) -> String {
     let mut out = String::new();
-    let _ = writeln!(out, "{}  {}", cause.id, cause.title);
+    let name = layout::solid(&format!("{}  ", cause.id));
+    let _ = writeln!(out, "{}", layout::wrap(&format!("{name}{}", cause.title), 0, 2, width));
     let _ = writeln!(
         out,
         "layer {}, repair {}, owner {}",
@@ -38,6 +40,11 @@ fn page(catalog: &Catalog, cause: &CauseFile, width: usize) -> String {
     if let Some(parent) = &cause.parent {
         let _ = writeln!(out, "a kind of {parent}");
     }
+    let _ = writeln!(
+        out,
+        "{}",
+        layout::wrap(&text::who_acts(cause.owner, cause.repair), 0, 2, width)
+    );
     section(&mut out, "WHAT HAPPENS", &[cause.summary.as_str()], width);
     section(&mut out, "PROOF", &[cause.proof.as_str()], width);
     let signals: Vec<String> = catalog
@@ -99,8 +106,18 @@ fn section(out: &mut String, head: &str, items: &[impl AsRef<str>], width: usize
     }
 }
 
-/// An id with what it means, for causes and effects; groups (`@name`) stand for themselves.
+/// An id with what it means: causes, effects, and groups (`@name`) by how many they are.
 fn titled(catalog: &Catalog, id: &str) -> String {
+    let group = id
+        .strip_prefix('@')
+        .and_then(|name| catalog.groups.iter().find(|g| g.name == name));
+    if let Some(group) = group {
+        return format!(
+            "- any of the {} causes of the group {}",
+            group.members.len(),
+            group.name
+        );
+    }
     let title = catalog
         .cause(id)
         .map(|c| c.file.title.as_str())

@@ -1,7 +1,7 @@
 //! The parts of the text report, each under its own head.
 
 use super::evidence::rows;
-use super::layout::{cut, duration, moment, pad, solid, word};
+use super::layout::{duration, moment, pad, solid, word};
 use super::text::{Lead, Style, effect, head, push_wrapped};
 use crate::catalog::schema::{Owner, Repair};
 use crate::model::episode::{Episode, EpisodeState};
@@ -75,7 +75,8 @@ fn seen_since(lead: &Lead<'_>, root: &Finding) -> String {
     }
 }
 
-fn who_acts(owner: Owner, repair: Repair) -> String {
+/// Who has to act, and whether a repair of the node helps.
+pub fn who_acts(owner: Owner, repair: Repair) -> String {
     let who = match owner {
         Owner::Node => "whoever runs the node",
         Owner::Network => "whoever runs the network",
@@ -181,6 +182,9 @@ pub(super) fn inconclusive(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize,
     match candidates.len() {
         0 => {
             out.push("INCONCLUSIVE  nothing in the record says why".to_owned());
+            if lead.episode.is_none() {
+                out.push("  The node's whole journal may: whynotready analyze /var/log/journal".to_owned());
+            }
             return;
         }
         1 => out.push("INCONCLUSIVE  one cause fits, and the evidence does not reach for it:".to_owned()),
@@ -305,10 +309,14 @@ pub(super) fn other_episodes(out: &mut Vec<String>, lead: &Lead<'_>, limit: usiz
             _ => "to the end".to_owned(),
         };
         let when = format!("{} {}", e.opened_at.date(), e.opened_at.clock());
-        out.push(cut(
-            &format!("  {when}  {cause}  ({}, {length})", effect(&e.effect)),
+        let line = solid(&format!("{when}  {cause}  "));
+        push_wrapped(
+            out,
+            &format!("{line}({}, {length})", effect(&e.effect)),
+            2,
+            4,
             style.width,
-        ));
+        );
     }
     rest(out, others.len(), limit);
 }

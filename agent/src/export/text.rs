@@ -4,6 +4,7 @@
 use super::evidence;
 use super::layout::{duration, moment, quote, solid, wrap};
 use super::reasons;
+pub use super::sections::who_acts;
 use super::sections::{self, Limits};
 use crate::model::diagnosis::{Diagnosis, HeartbeatState, NodeVerdict};
 use crate::model::episode::{Candidate, Episode, EpisodeState};
@@ -136,7 +137,13 @@ fn headline(lead: &Lead<'_>) -> String {
     format!("{}{statement}", solid(&format!("{}  ", quote(node))))
 }
 
+/// Quoted lines may have no date, or no time at all: the record's own count begins in 1970.
+const DATED: Timestamp = Timestamp(946_684_800 * SECOND);
+
 fn utc(at: Timestamp) -> String {
+    if at < DATED {
+        return format!("{} by the record's own clock", at.clock());
+    }
     format!("{} {} UTC", at.date(), at.clock())
 }
 
