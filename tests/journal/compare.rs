@@ -1,13 +1,13 @@
 //! Every entry and field as `journalctl -o export` has them.
 
-use whynotready::journal::{Options, Set};
+use whynotready::journal::{Options, ReadAt, Set};
 
 use crate::make::{export, journalctl, write};
 
 /// Cursor and fields of one entry.
-type Flat = (String, Vec<(Vec<u8>, Vec<u8>)>);
+pub(crate) type Flat = (String, Vec<(Vec<u8>, Vec<u8>)>);
 
-fn parse(mut text: &[u8]) -> Vec<Flat> {
+pub(crate) fn parse(mut text: &[u8]) -> Vec<Flat> {
     let mut all = Vec::new();
     let (mut cursor, mut fields) = (String::new(), Vec::new());
     while let Some(end) = text.iter().position(|&byte| byte == b'\n') {
@@ -32,7 +32,12 @@ fn parse(mut text: &[u8]) -> Vec<Flat> {
 }
 
 fn ours(bytes: Vec<u8>, options: Options) -> Vec<Flat> {
-    let mut set = Set::open(vec![("test".to_owned(), Box::new(bytes))], options);
+    all(vec![("test".to_owned(), Box::new(bytes))], options)
+}
+
+/// Every entry of these files, of which nothing may be unreadable.
+pub(crate) fn all(files: Vec<(String, Box<dyn ReadAt>)>, options: Options) -> Vec<Flat> {
+    let mut set = Set::open(files, options);
     let mut all = Vec::new();
     while let Some(entry) = set.next() {
         assert!(!entry.truncated);
@@ -46,6 +51,13 @@ fn ours(bytes: Vec<u8>, options: Options) -> Vec<Flat> {
     }
     assert_eq!(set.problems(), []);
     all
+}
+
+/// journalctl writes the boot's id from the entry's header in front; it is an item as well.
+pub(crate) fn without_boot(all: &mut [Flat]) {
+    for (_, fields) in all {
+        fields.retain(|(name, _)| name != b"_BOOT_ID");
+    }
 }
 
 #[test]
@@ -62,10 +74,8 @@ fn every_field_as_journalctl_has_it() {
         let bytes = std::fs::read(&path).unwrap();
         let mut theirs = parse(&journalctl(&path, &["-o", "export"]));
         let mut all = ours(bytes.clone(), Options::default());
-        // journalctl writes the boot's id from the entry's header in front; it is an item as well.
-        for (_, fields) in theirs.iter_mut().chain(&mut all) {
-            fields.retain(|(name, _)| name != b"_BOOT_ID");
-        }
+        without_boot(&mut theirs);
+        without_boot(&mut all);
         assert_eq!(theirs.len(), 2000);
         assert!(theirs == all, "compact {compact} keyed {keyed}");
         for (term, count) in [("_SYSTEMD_UNIT=kubelet.service", 1000), ("N=77", 1), ("N=none", 0)] {
