@@ -107,3 +107,39 @@ fn every_field_as_journalctl_has_it() {
         );
     }
 }
+
+/// Large values of real text: many blocks and all kinds of tables for the decoder.
+#[test]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the test reads the source tree and the file that it wrote"
+)]
+fn large_compressed_values() {
+    let dir = tempfile::tempdir().unwrap();
+    let lock = std::fs::read(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.lock")).unwrap();
+    let text = [lock.as_slice(), include_bytes!("make.rs"), include_bytes!("hostile.rs")]
+        .concat()
+        .repeat(8);
+    let mut input = Vec::new();
+    for i in 0..60_usize {
+        let message = &text[i * 997..i * 997 + 600 + i * i * 90];
+        let time = 1_700_000_000_000_000 + i;
+        input.extend(
+            format!("__REALTIME_TIMESTAMP={time}\n_BOOT_ID=3b1d4a0e6c0f4d3e9b6f1a2b3c4d5e6f\nMESSAGE\n").bytes(),
+        );
+        input.extend((message.len() as u64).to_le_bytes());
+        input.extend([message, b"\n\n"].concat());
+    }
+    let path = dir.path().join("large.journal");
+    write(&path, &input, &[]);
+    let mut theirs = parse(&journalctl(&path, &["-o", "export"]));
+    let options = Options {
+        max_payload: 1 << 20,
+        ..Options::default()
+    };
+    let mut ours = ours(std::fs::read(&path).unwrap(), options);
+    without_boot(&mut theirs);
+    without_boot(&mut ours);
+    assert_eq!(theirs.len(), 60);
+    assert!(ours == theirs);
+}

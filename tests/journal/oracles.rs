@@ -18,7 +18,7 @@ fn samples() -> Vec<(String, Vec<u8>, Vec<Flat>)> {
         let ours = all(vec![(name.clone(), Box::new(bytes.clone()))], Options::default());
         samples.push((name, bytes, ours));
     }
-    assert_eq!(samples.len(), 4 + 8 + 8 + 8);
+    assert_eq!(samples.len(), 12 + 14);
     samples
 }
 

@@ -157,6 +157,7 @@ impl JournalFile {
                         &self.name,
                         Fault::new(offset, "entry offsets do not grow"),
                     );
+                    self.leave_index();
                 }
                 continue;
             }
