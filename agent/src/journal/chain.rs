@@ -81,9 +81,9 @@ impl Chain {
             while low < high {
                 let middle = low + (high - low) / 2;
                 if is_early(self, reader, middle) {
-                    low = middle + 1
+                    low = middle + 1;
                 } else {
-                    high = middle
+                    high = middle;
                 }
             }
             self.index = low;

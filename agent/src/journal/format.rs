@@ -62,7 +62,7 @@ pub struct Header {
     pub tail_realtime: u64,
     /// 4-byte offsets in entries and arrays (systemd 252 and later).
     pub compact: bool,
-    /// Keyed SipHash instead of lookup3 (systemd 246 and later).
+    /// Keyed `SipHash` instead of lookup3 (systemd 246 and later).
     pub keyed_hash: bool,
     pub(super) header_size: u64,
     pub(super) arena_size: u64,
@@ -88,7 +88,7 @@ impl Header {
             return Err(Fault::new(12, format!("unknown incompatible flags {flags:#x}")));
         }
         let header_size = u64_at(bytes, 88);
-        if header_size < MINIMUM_HEADER || header_size % 8 != 0 {
+        if header_size < MINIMUM_HEADER || !header_size.is_multiple_of(8) {
             return Err(Fault::new(88, format!("header size {header_size}")));
         }
         Ok(Self {

@@ -70,7 +70,7 @@ impl Reader {
     /// Flags and size of the object at `offset`, which must be of type `wanted` (0 for any) and lie in the file.
     pub(super) fn object(&mut self, file: &Layout, offset: u64, wanted: u8) -> Result<(u8, u64), Fault> {
         self.steps += 1;
-        if offset < file.header.header_size || offset % 8 != 0 {
+        if offset < file.header.header_size || !offset.is_multiple_of(8) {
             return Err(Fault::new(offset, "no object can be here"));
         }
         let bytes = self.windows.at(&file.source, offset, OBJECT_HEADER as usize)?;

@@ -234,12 +234,10 @@ fn described(bytes: &[u8]) -> Option<(Table, usize)> {
         let chance = value as i16 - 1;
         remaining = remaining.checked_sub(usize::from(chance.unsigned_abs()))?;
         chances.push(chance);
-        while chance == 0 {
-            let zeros = read(2, 0)?;
+        let mut zeros = if chance == 0 { 3 } else { 0 };
+        while zeros == 3 && chances.len() <= 64 {
+            zeros = read(2, 0)?;
             chances.extend(std::iter::repeat_n(0, zeros));
-            if zeros < 3 || chances.len() > 64 {
-                break;
-            }
         }
     }
     if remaining > 0 || chances.len() > 64 {
