@@ -3,3 +3,6 @@
 mod compare;
 mod hostile;
 mod make;
+mod merge;
+mod oracles;
+mod versions;

@@ -1,7 +1,6 @@
 //! From an observation to the signals that it counts for.
 //!
-//! A line is first searched once for one literal of every text pattern (Aho-Corasick); only what hits is looked at
-//! closely. So a routine line costs one pass over its bytes, however large the catalog is.
+//! A line is first searched once for one literal of every text pattern; only what hits is looked at closely. So a routine line costs one pass over its bytes, however large the catalog is.
 
 use std::collections::BTreeMap;
 
@@ -9,6 +8,7 @@ use aho_corasick::AhoCorasick;
 use memchr::memmem;
 
 use super::schema::{MatchFile, Words};
+use super::sieve::Sieve;
 use crate::grammar::fact::{Fact, Kind, Value};
 use crate::grammar::line::{Level, Origin};
 use crate::model::input::Observation;
@@ -21,6 +21,8 @@ pub struct Matcher {
     by_literal: Vec<Vec<usize>>,
     /// Literals of patterns without a fact.
     literals: AhoCorasick,
+    /// The same literals, for the question whether there is any.
+    sieve: Option<Sieve>,
     by_kind: BTreeMap<Kind, Vec<usize>>,
 }
 
@@ -141,27 +143,35 @@ impl Matcher {
             }
         }
         let (words, by_literal): (Vec<String>, Vec<Vec<usize>>) = literal_patterns.into_iter().unzip();
+        let sieve = Sieve::new(words.iter().map(String::as_str));
         let literals = AhoCorasick::builder()
             .ascii_case_insensitive(true)
-            .kind(Some(aho_corasick::AhoCorasickKind::DFA))
+            .kind(Some(aho_corasick::AhoCorasickKind::ContiguousNFA))
             .build(words)?;
         Ok(Self {
             patterns,
             by_literal,
             literals,
+            sieve,
             by_kind,
         })
     }
 
     /// Whether any text pattern may fit this line. False for a routine line.
     pub fn may_fit(&self, text: &str) -> bool {
-        self.literals.is_match(text)
+        match &self.sieve {
+            Some(sieve) => sieve.is_match(text),
+            None => self.literals.is_match(text),
+        }
     }
 
     /// The signals that an observation counts for, each once.
     pub fn hits(&self, observation: &Observation) -> Vec<Hit> {
         let lower = observation.text.to_ascii_lowercase();
         let mut hits = self.fact_hits(observation, &lower);
+        if !self.may_fit(&lower) {
+            return hits;
+        }
         for found in self.literals.find_overlapping_iter(&lower) {
             for index in &self.by_literal[found.pattern().as_usize()] {
                 let pattern = &self.patterns[*index];

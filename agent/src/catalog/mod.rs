@@ -6,6 +6,7 @@ pub mod graph;
 pub mod load;
 pub mod matcher;
 pub mod schema;
+mod sieve;
 pub mod validate;
 
 mod embedded {

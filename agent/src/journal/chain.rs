@@ -25,6 +25,11 @@ impl Chain {
         }
     }
 
+    /// The offset of the array that it is in, or of the one that follows the entry in front.
+    pub(super) fn array(&self) -> u64 {
+        self.array
+    }
+
     /// The next entry's offset. Items that are 0 (not yet written, or a lost page) are passed over.
     pub(super) fn next(&mut self, file: &Layout, reader: &mut Reader) -> Result<Option<u64>, Fault> {
         if self.first != 0 {

@@ -42,6 +42,8 @@ pub(super) struct JournalFile {
     /// End of the last entry: entries must grow, which bounds the work by the file's size.
     watermark: u64,
     last: u64,
+    /// Where a walk through all entries took over from the index; what lies before it was given.
+    resumed: u64,
 }
 
 impl JournalFile {
@@ -82,6 +84,7 @@ impl JournalFile {
             started: query.since.is_none(),
             watermark: 0,
             last: 0,
+            resumed: 0,
         };
         file.start(query, reader, log);
         file.advance(query, reader, log);
@@ -104,6 +107,7 @@ impl JournalFile {
                 .since
                 .is_some_and(|since| stamp(layout, reader, offset).is_ok_and(|stamp| stamp.realtime < since))
         };
+        let mut damaged = false;
         // A chain that cannot be bisected is read from where it is.
         match &mut self.walk {
             Walk::Arrays(chain) if query.since.is_some() => {
@@ -118,13 +122,19 @@ impl JournalFile {
                     if query.since.is_some() {
                         self.seen += chain.skip_while(layout, reader, early).unwrap_or(0);
                     }
-                    *next = step(chain, layout, reader).unwrap_or_else(|fault| {
-                        log.add(layout.source.id, &self.name, fault);
-                        None
-                    });
+                    match step(chain, layout, reader) {
+                        Ok(first) => *next = first,
+                        Err(fault) => {
+                            log.add(layout.source.id, &self.name, fault);
+                            damaged = true;
+                        }
+                    }
                 }
             }
             _ => {}
+        }
+        if damaged {
+            self.leave_index();
         }
     }
 
@@ -141,12 +151,13 @@ impl JournalFile {
                 }
             };
             if offset < self.watermark {
-                if offset != self.last && !matches!(self.walk, Walk::Scan(_)) {
+                if offset != self.last && offset >= self.resumed && !matches!(self.walk, Walk::Scan(_)) {
                     log.add(
                         self.layout.source.id,
                         &self.name,
                         Fault::new(offset, "entry offsets do not grow"),
                     );
+                    self.leave_index();
                 }
                 continue;
             }
@@ -157,13 +168,33 @@ impl JournalFile {
                     return;
                 }
                 Ok(None) => {}
-                Err(fault) => log.add(self.layout.source.id, &self.name, fault),
+                Err(fault) => {
+                    log.add(self.layout.source.id, &self.name, fault);
+                    self.leave_index();
+                }
             }
+        }
+    }
+
+    /// The index is damaged: from here on all entries are looked at, so that none is lost.
+    fn leave_index(&mut self) {
+        if matches!(self.walk, Walk::Index(_)) {
+            let header = &self.layout.header;
+            self.walk = Walk::Arrays(Chain::new(0, header.entry_array));
+            self.total = header.n_entries.min(self.layout.source.len / ENTRY_HEADER);
+            self.resumed = self.watermark;
         }
     }
 
     fn accept(&mut self, offset: u64, query: &Query, reader: &mut Reader) -> Result<Option<Stamp>, Fault> {
         let stamp = stamp(&self.layout, reader, offset)?;
+        if let (Walk::Index(_), Choice::Offsets(offsets)) = (&self.walk, &self.choice)
+            && !any_item(&self.layout, reader, &stamp, |_, item| {
+                offsets.binary_search(&item).is_ok()
+            })?
+        {
+            return Err(Fault::new(offset, "entry without the data that names it"));
+        }
         self.last = offset;
         self.watermark = offset + stamp.size;
         // As journalctl: once begun, a clock that was set back does not hide what follows.
@@ -178,7 +209,7 @@ impl JournalFile {
         }
         let chosen = match &self.choice {
             Choice::All => true,
-            // The index is by these very offsets.
+            // Looked at above.
             Choice::Offsets(_) if matches!(self.walk, Walk::Index(_)) => true,
             Choice::Offsets(offsets) => any_item(&self.layout, reader, &stamp, |_, item| {
                 offsets.binary_search(&item).is_ok()
@@ -216,8 +247,17 @@ impl JournalFile {
                     return Ok(None);
                 };
                 let offset = next.take();
-                *next = step(chain, &self.layout, reader)?;
-                Ok(offset)
+                match step(chain, &self.layout, reader) {
+                    Ok(after) => {
+                        *next = after;
+                        Ok(offset)
+                    }
+                    // The walk through all entries gives this one, too.
+                    Err(fault) => {
+                        self.leave_index();
+                        Err(fault)
+                    }
+                }
             }
             Walk::Scan(from) => {
                 let mut at = *from;

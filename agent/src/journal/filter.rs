@@ -44,7 +44,8 @@ pub(super) fn resolve(file: &Layout, reader: &mut Reader, only: Option<&[Term]>)
                 for (offset, data) in found {
                     offsets.push(offset);
                     resolved.expected = resolved.expected.saturating_add(data.n_entries);
-                    chains.push(Chain::new(data.first_entry, data.array));
+                    let chain = Chain::new(data.first_entry, data.array);
+                    chains.push((chain, data.n_entries));
                 }
             }
             Err(fault) => {
@@ -58,9 +59,35 @@ pub(super) fn resolve(file: &Layout, reader: &mut Reader, only: Option<&[Term]>)
     resolved.choice = Choice::Offsets(offsets);
     // Above a sixteenth the entries lie close together, and reading on is faster than jumping.
     if resolved.expected < file.header.n_entries / 16 || chains.is_empty() {
-        resolved.chains = Some(chains);
+        match chains
+            .iter()
+            .try_for_each(|(chain, count)| whole(chain.clone(), *count, file, reader))
+        {
+            Ok(()) => resolved.chains = Some(chains.into_iter().map(|(chain, _)| chain).collect()),
+            Err(fault) => resolved.faults.push(fault),
+        }
     }
     resolved
+}
+
+/// Whether a DATA object's arrays name as many entries as it counts, each once: a lost page is told by nothing else.
+fn whole(mut chain: Chain, count: u64, file: &Layout, reader: &mut Reader) -> Result<(), Fault> {
+    let array = chain.array();
+    let (mut named, mut last) = (0, 0);
+    while let Some(offset) = chain.next(file, reader)? {
+        if offset <= last {
+            return Err(Fault::new(array, "entry offsets of a data object do not grow"));
+        }
+        (named, last) = (named + 1, offset);
+    }
+    if named == count {
+        Ok(())
+    } else {
+        Err(Fault::new(
+            array,
+            format!("data object names {named} of {count} entries"),
+        ))
+    }
 }
 
 /// Every DATA object with this payload: normally one, more where a writer did not find the first.

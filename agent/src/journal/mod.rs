@@ -20,6 +20,7 @@ mod read_at;
 mod reader;
 mod set;
 mod window;
+mod zstd_bound;
 
 pub use entry::Entry;
 pub use format::{Header, State};

@@ -5,6 +5,8 @@ use std::io::Read;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use xz4rust::{XzDecoder, XzNextBlockResult};
 
+use super::zstd_bound::keeps_to_blocks;
+
 /// Largest window or dictionary that is accepted. systemd compresses XZ with a 1 MiB dictionary and ZSTD at level 3,
 /// whose window is 2 MiB.
 const WINDOW_MAX: u64 = 2 << 20;
@@ -69,6 +71,10 @@ impl Expander {
         let window = zstd_window(input).ok_or(BAD)?;
         if window > WINDOW_MAX {
             return Err("ZSTD window larger than systemd uses");
+        }
+        // The decoder holds back a window's worth of what it has.
+        if !keeps_to_blocks(input, cap.saturating_add(WINDOW_MAX as usize)) {
+            return Err(BAD);
         }
         // Taken out while in use: a decoder that failed is not used again.
         let mut decoder = self.zstd.take().unwrap_or_default();

@@ -1,0 +1,31 @@
+//! Any text as a line of any writer: no panic, no fact outside the vocabulary.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use whynotready::grammar::fact::spec;
+use whynotready::grammar::line::{Line, Origin};
+use whynotready::grammar::{origin, parse};
+
+fuzz_target!(|bytes: &[u8]| {
+    let text = String::from_utf8_lossy(bytes);
+    let line = Line {
+        text: &text,
+        ..Line::default()
+    };
+    let _ = origin::of_text(None, &text);
+    for origin in [
+        Origin::Kubelet,
+        Origin::Runtime,
+        Origin::Systemd,
+        Origin::Kernel,
+        Origin::ControlPlane,
+        Origin::Other,
+    ] {
+        for fact in parse::parse(origin, &line).facts {
+            let known = spec(fact.kind).map_or(&[][..], |spec| spec.attrs);
+            for (name, _) in &fact.attrs {
+                assert!(known.iter().any(|(known, _)| known == name), "{}: {name}", fact.kind.word());
+            }
+        }
+    }
+});
