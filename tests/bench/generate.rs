@@ -149,7 +149,7 @@ impl Generator {
         &KUBELET
     }
 
-    fn service(&self, unit: &Unit, out: &mut impl Write) -> std::io::Result<()> {
+    fn service(unit: &Unit, out: &mut impl Write) -> std::io::Result<()> {
         let Unit {
             name,
             comm,
@@ -176,15 +176,15 @@ impl Generator {
         match self.random.u8(..100) {
             0..5 => {
                 let unit = self.failure();
-                self.service(unit, out)?;
+                Self::service(unit, out)?;
             }
             5..60 => {
                 self.routine_kubelet();
-                self.service(&KUBELET, out)?;
+                Self::service(&KUBELET, out)?;
             }
             60..85 => {
                 self.routine_containerd();
-                self.service(&CONTAINERD, out)?;
+                Self::service(&CONTAINERD, out)?;
             }
             85..93 => {
                 self.text = format!(
@@ -197,7 +197,7 @@ impl Generator {
                     "MESSAGE_ID=7ad2d189f7e94e70a38c781354912448\nCODE_FILE=src/core/unit.c\nCODE_LINE=5702\nCODE_FUNC=unit_log_success\nUNIT=run-containerd-runc.mount\nINVOCATION_ID={}\n",
                     CONTAINERD.invocation
                 )?;
-                self.service(&MANAGER, out)?;
+                Self::service(&MANAGER, out)?;
             }
             93..96 => {
                 let (port, veth) = (self.random.u8(1..40), self.hex(8));
@@ -210,7 +210,7 @@ impl Generator {
             _ => {
                 let port = self.random.u16(1024..);
                 self.text = format!("Connection closed by 10.0.0.4 port {port} [preauth]");
-                self.service(&SSHD, out)?;
+                Self::service(&SSHD, out)?;
             }
         }
         write!(out, "MESSAGE={}\n\n", self.text)
