@@ -48,11 +48,12 @@ pub(super) fn of_episode(engine: &Engine, effect: &Effect, id: &str) -> (Vec<Fin
             .map_or(i64::MIN, |e| e.t - TAIL),
     );
     let to = engine.last.map_or(effect.last.t, |l| l.t);
-    let half = effect.since.t + (effect.last.t - effect.since.t) / 2;
+    // What was seen in the first quarter only has gone; kinds of errors alternate, so more cannot be asked.
+    let quarter = effect.since.t + (effect.last.t - effect.since.t) / 4;
     let window = Window {
         from,
         to,
-        tail: (effect.last.t - TAIL).max(half.min(effect.last.t - 15 * SECOND)),
+        tail: (effect.last.t - TAIL).max(quarter.min(effect.last.t - 15 * SECOND)),
     };
     let found = assess::assess(&engine.catalog, &engine.tracks, window, &engine.coverage);
     let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
