@@ -40,7 +40,7 @@ def route_gone(L): "every route over the interface is removed while the interfac
 
 
 @fault("kubelet-port-in-use")
-def port_taken(L): "another process holds 10250 when the kubelet starts"; L.node("systemctl stop kubelet; systemd-run --unit=holder python3 -c 'import socket,time; s=socket.socket(); s.setsockopt(socket.SOL_SOCKET,socket.SO_REUSEADDR,1); s.bind((\"0.0.0.0\",10250)); s.listen(); time.sleep(9999)'; sleep 1; systemctl start kubelet")
+def port_taken(L): "another process holds 10250 when the kubelet starts"; L.node("systemctl stop kubelet; systemd-run --unit=holder --socket-property=ListenStream=0.0.0.0:10250 /bin/cat; sleep 1; systemctl start kubelet")
 
 
 @fault("kubelet-config-missing")
@@ -48,7 +48,7 @@ def config_gone(L): "the configuration file is gone; kubelet restarts"; L.node("
 
 
 @fault("kubelet-client-ca-missing")
-def client_ca_gone(L): "the client CA file is gone; kubelet restarts"; L.node("f=$(awk '/clientCAFile/{print $2}' /var/lib/kubelet/config.yaml); mv $f /root/; systemctl restart kubelet")
+def client_ca_gone(L): "the client CA file is not where the configuration says; kubelet restarts"; L.node("sed -i 's#clientCAFile:.*#clientCAFile: /etc/kubernetes/none.crt#' /var/lib/kubelet/config.yaml; systemctl restart kubelet")
 
 
 @fault("kubelet-killed", also=("kubelet-crash-loop",))
@@ -92,4 +92,4 @@ def healthy_forged(L): "a process writes the words of a dying kubelet under its 
 
 
 @fault("none", watch=60, **KEEP)
-def healthy_container_oom(L): "a process in a pod's cgroup is killed at its own limit"; L.node("systemd-run --slice=kubepods-burstable.slice --unit=hungry -p MemoryMax=20M -p MemorySwapMax=0 python3 -c 'a=bytearray(200000000)'; true", check=False)
+def healthy_container_oom(L): "a process in a pod's slice is killed at its own limit"; L.node("systemd-run --slice=kubepods-burstable.slice --unit=hungry -p MemoryMax=20M -p MemorySwapMax=0 stress-ng --vm 1 --vm-bytes 200M -t 20; true", check=False)
