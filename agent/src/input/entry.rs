@@ -101,7 +101,14 @@ impl<'a> Picked<'a> {
         picked
     }
 
-    fn bytes(&self, slot: usize) -> Option<&'a [u8]> {
+    /// Of the values by their place in [`WANTED`].
+    pub(super) fn of(value: impl Fn(usize) -> Option<&'a [u8]>) -> Self {
+        Self {
+            values: std::array::from_fn(value),
+        }
+    }
+
+    pub(super) fn bytes(&self, slot: usize) -> Option<&'a [u8]> {
         self.values[slot]
     }
 

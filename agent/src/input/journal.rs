@@ -1,8 +1,9 @@
 //! Journal files as one merged record.
 
-use super::entry::{self, Origins, Picked, Received, WANTED};
+use super::ahead::Row;
+use super::entry::{self, Origins, Picked, WANTED};
 use super::observe::Emitter;
-use crate::journal::{Entry, Options, ReadAt, Set};
+use crate::journal::{Options, ReadAt, Set};
 use crate::model::input::Place;
 
 /// The longest value that is read.
@@ -23,21 +24,15 @@ pub(super) fn open(files: Vec<(String, Box<dyn ReadAt>)>, options: &super::api::
 }
 
 /// Hands one entry on.
-pub(super) fn observe(entry: &Entry<'_>, em: &mut Emitter<'_>, origins: &mut Origins) {
-    let received = Received {
-        realtime: entry.realtime.min(1 << 60) as i64,
-        monotonic: Some(entry.monotonic),
-        boot: Some(entry.boot_id),
-    };
-    let place = || Place::Cursor(entry.cursor().into());
-    entry::observe(em, origins, &Picked::pick(entry.fields()), received, &place);
+pub(super) fn observe(row: &Row, picked: &Picked<'_>, em: &mut Emitter<'_>, origins: &mut Origins) {
+    let place = || Place::Cursor(row.cursor().into());
+    entry::observe(em, origins, picked, row.received, &place);
 }
 
-/// Tells what is wrong with the files since the last time.
-pub(super) fn tell_problems(set: &Set, told: &mut usize, em: &mut Emitter<'_>) {
+/// Tells what is wrong with the files.
+pub(super) fn tell_problems(problems: Vec<String>, em: &mut Emitter<'_>) {
     let from = em.last.map(|m| m.wall);
-    for problem in set.problems().iter().skip(*told) {
-        em.gap("journal", from, problem.to_string(), None);
+    for problem in problems {
+        em.gap("journal", from, problem, None);
     }
-    *told = set.problems().len();
 }

@@ -1,6 +1,7 @@
 //! From paths to the engine's inputs: detects what a file is, opens it, turns entries and lines into observations.
 //! Writes nothing but an unlinked temporary file for a compressed journal that does not fit in memory.
 
+mod ahead;
 mod api;
 mod compress;
 mod detect;

@@ -5,6 +5,7 @@ use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
+use super::ahead;
 use super::api::{Fault, InputError, Options, Progress, SourceSummary, Summary};
 use super::compress::MAX_UNPACKED;
 use super::detect::{self, Kind};
@@ -24,9 +25,6 @@ use crate::grammar::line::{Line, Origin};
 use crate::grammar::{origin, parse};
 use crate::journal::ReadAt;
 use crate::model::input::Input;
-
-/// How many entries pass between two reports of progress.
-const REPORT_EVERY: u64 = 4096;
 
 /// What the files are.
 #[derive(Default)]
@@ -87,32 +85,29 @@ fn run(
 ) {
     let mut origins = Origins::new();
     let mut merge = Merge::new(std::mem::take(&mut plan.texts), Rc::clone(count));
-    let mut told = 0;
     let mut journal_bytes = 0;
     if let Some(index) = plan.first_journal {
-        let mut set = journal::open(std::mem::take(&mut plan.journals), options);
+        let set = journal::open(std::mem::take(&mut plan.journals), options);
         let mut entries = 0_u64;
-        while let Some(entry) = set.next() {
-            merge.drain(
-                Some(entry.realtime.min(1 << 60) as i64),
-                em,
-                &mut origins,
-                &mut plan.sources,
-            );
-            journal::observe(&entry, em, &mut origins);
-            entries += 1;
-            if entries.is_multiple_of(REPORT_EVERY) {
-                journal_bytes = set.progress().0;
-                journal::tell_problems(&set, &mut told, em);
+        std::thread::scope(|scope| {
+            let (batches, used) = ahead::read(scope, set);
+            for mut batch in batches {
+                for (row, picked) in batch.entries() {
+                    merge.drain(Some(row.received.realtime), em, &mut origins, &mut plan.sources);
+                    journal::observe(row, &picked, em, &mut origins);
+                    entries += 1;
+                }
+                journal_bytes = batch.done;
+                journal::tell_problems(std::mem::take(&mut batch.problems), em);
                 progress(&Progress {
                     bytes_done: journal_bytes + count.get(),
                     bytes_total: plan.bytes,
                     entries: em.entries,
                 });
+                // Where the reader is done nobody wants it back.
+                let _ = used.try_send(batch);
             }
-        }
-        journal::tell_problems(&set, &mut told, em);
-        journal_bytes = set.progress().0;
+        });
         plan.sources[index].entries = entries;
     }
     while merge.drain(None, em, &mut origins, &mut plan.sources) > 0 {

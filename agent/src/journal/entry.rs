@@ -72,6 +72,36 @@ impl<'a> Entry<'a> {
 
     /// The cursor as `journalctl --show-cursor` prints it.
     pub fn cursor(&self) -> String {
+        self.address().cursor()
+    }
+
+    /// What its cursor is made of, to be kept for longer than the entry.
+    pub const fn address(&self) -> Address {
+        Address {
+            seqnum: self.seqnum,
+            seqnum_id: self.seqnum_id,
+            realtime: self.realtime,
+            monotonic: self.monotonic,
+            boot_id: self.boot_id,
+            xor_hash: self.xor_hash,
+        }
+    }
+}
+
+/// What a cursor is made of; the fields are those of [`Entry`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Address {
+    seqnum: u64,
+    seqnum_id: [u8; 16],
+    realtime: u64,
+    monotonic: u64,
+    boot_id: [u8; 16],
+    xor_hash: u64,
+}
+
+impl Address {
+    /// systemd's native cursor, `s=..;i=..;b=..;m=..;t=..;x=..`.
+    pub fn cursor(&self) -> String {
         format!(
             "s={:032x};i={:x};b={:032x};m={:x};t={:x};x={:x}",
             u128::from_be_bytes(self.seqnum_id),

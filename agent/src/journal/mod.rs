@@ -22,7 +22,7 @@ mod set;
 mod window;
 mod zstd_bound;
 
-pub use entry::Entry;
+pub use entry::{Address, Entry};
 pub use format::{Header, State};
 pub use problem::Problem;
 pub use read_at::ReadAt;
