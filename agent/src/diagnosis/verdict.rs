@@ -71,14 +71,11 @@ pub(super) fn of_episode(engine: &Engine, effect: &Effect, id: &str) -> (Vec<Fin
     findings(engine, &ranked, &context)
 }
 
-/// As [`of_episode`], for one that is over: of a failure that healed before the heartbeat was lost only what is proven is
-/// named. Its few lines fit too many causes, and a wrong name costs more than none.
+/// As [`of_episode`], for one that is over: of a failure that healed before the heartbeat was lost nothing is named. No
+/// node goes NotReady by it, its few lines fit too many causes, and an API server that restarts is nobody's fault.
 pub(super) fn of_ended(engine: &Engine, effect: &Effect, id: &str) -> (Vec<Finding>, Vec<Candidate>) {
     let (findings, mut candidates) = of_episode(engine, effect, id);
-    let proven = findings
-        .first()
-        .is_none_or(|f| f.role != Role::RootCause || f.verdict == Verdict::Confirmed);
-    if effect.id != "heartbeat-failing" || proven {
+    if effect.id != "heartbeat-failing" {
         return (findings, candidates);
     }
     candidates.extend(findings.iter().filter(|f| f.role != Role::Risk).map(|f| Candidate {
@@ -315,7 +312,8 @@ fn with_risks(engine: &Engine, now: Moment, findings: &mut Vec<Finding>) -> Node
         tail: now.t - TAIL,
     };
     let mut found = assess::assess(&engine.catalog, &engine.tracks, window, &engine.coverage);
-    found.retain(|f| f.last.t >= now.t - RISK);
+    // Calls that failed and succeed again are over, not a risk.
+    found.retain(|f| f.last.t >= now.t - RISK && !f.may_be_late);
     let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
     let context = Context {
         episode: None,
