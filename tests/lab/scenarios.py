@@ -93,3 +93,43 @@ def healthy_forged(L): "a process writes the words of a dying kubelet under its 
 
 @fault("none", watch=60, **KEEP)
 def healthy_container_oom(L): "a process in a pod's slice is killed at its own limit"; L.node("systemd-run --slice=kubepods-burstable.slice --unit=hungry -p MemoryMax=20M -p MemorySwapMax=0 stress-ng --vm 1 --vm-bytes 200M -t 20; true", check=False)
+
+
+@fault("api-server-slow", also=("api-no-answer",))
+def api_sleeps(L):
+    "the API server's place is taken by a server that takes requests and answers after a minute"
+    L.kill("kube-apiserver")
+    L.spawn("stub", ["python3", "-c", f"""
+import http.server, ssl, socketserver, time
+class H(http.server.BaseHTTPRequestHandler):
+    protocol_version = 'HTTP/1.1'
+    def answer(self): time.sleep(60); self.send_response(500); self.send_header('Content-Length', '0'); self.end_headers()
+    do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = answer
+    def log_message(self, *a): pass
+class S(socketserver.ThreadingMixIn, http.server.HTTPServer): daemon_threads = True; allow_reuse_address = True
+s = S(('0.0.0.0', 6443), H); c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER); c.load_cert_chain('{L.pki}/apiserver.crt', '{L.pki}/apiserver.key'); s.socket = c.wrap_socket(s.socket, server_side=True); s.serve_forever()
+"""])
+
+
+@fault("api-connection-reset")
+def api_resets(L): "the far side resets every connection"; L.ns(L.cp, "nft add table inet lab; nft 'add chain inet lab in { type filter hook input priority 0; }'; nft 'add rule inet lab in iifname != lo tcp dport 6443 ct state established reject with tcp reset'"); break_connections(L)
+
+
+@fault("runtime-crash", watch=200, also=("runtime-crash-loop", "runtime-down"))
+def runtime_aborts(L): "containerd aborts seconds after each start"; L.node("systemd-run --unit=crasher bash -c 'while :; do sleep 5; pkill -ABRT -x containerd; done'")
+
+
+@fault("inotify-exhausted", watch=120)
+def inotify(L): "no inotify instance is left; kubelet restarts"; L.node("sysctl -qw fs.inotify.max_user_instances=1; systemctl restart kubelet || true")
+
+
+@fault("unplanned-reboot", watch=120, also=("none",))
+def crash(L): "the kernel panics and the machine boots again"; L.node("sysctl -qw kernel.panic=1; (sleep 1; echo c > /proc/sysrq-trigger) >/dev/null 2>&1 &", check=False)
+
+
+@fault("none", watch=60, **KEEP)
+def healthy_killed_once(L): "the kubelet is killed once and comes back"; L.node("pkill -KILL -x kubelet")
+
+
+@fault("none", watch=60, **KEEP)
+def healthy_clock_second(L): "the clock is stepped by two seconds"; L.node("date -s '+2 seconds' >/dev/null")
