@@ -100,7 +100,14 @@ pub(super) fn why(out: &mut Vec<String>, lead: &Lead<'_>, root: &Finding, style:
     head(out, "WHY");
     let at = lead.diagnosis.at;
     let wide = moment(root.onset.latest, at).len().max(8);
-    let mut steps = vec![(Some(root.onset.latest), root.title.clone())];
+    // Evidence may come after what it explains: then its time is no place in the chain.
+    let late = lead.episode.is_some_and(|e| root.onset.latest > e.opened_at);
+    let mut steps = if late {
+        let seen = moment(root.onset.latest, at);
+        vec![(None, format!("{}  (first seen {seen})", root.title))]
+    } else {
+        vec![(Some(root.onset.latest), root.title.clone())]
+    };
     for (i, title) in root.path.iter().enumerate() {
         let seen = lead.findings.iter().find(|f| f.title == *title).map(|f| f.onset.latest);
         let last = i + 1 == root.path.len();
