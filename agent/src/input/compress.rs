@@ -6,10 +6,14 @@ use flate2::bufread::MultiGzDecoder;
 use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 use xz4rust::XzDecoder;
 
+use crate::journal::ZstdBlocks as Blocks;
+
 /// The most that one file may unpack to.
 pub(super) const MAX_UNPACKED: u64 = 4 << 30;
 /// The largest window of zstd and dictionary of xz: what `xz -9` needs. It is touched only as far as there is data.
 const MAX_WINDOW: usize = 64 << 20;
+/// The most that a zstd block holds (RFC 8878, 3.1.1.2.4).
+const MAX_BLOCK: usize = 128 << 10;
 
 /// The packers that are known by their first bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +46,8 @@ pub(super) fn unpack(packing: Packing, packed: Box<dyn Read>) -> Box<dyn Read> {
             decoder: FrameDecoder::new(),
             source: BufReader::new(packed),
             open: false,
+            blocks: Blocks::default(),
+            block: Vec::new(),
         }),
     }
 }
@@ -138,9 +144,40 @@ struct Zstd {
     decoder: FrameDecoder,
     source: BufReader<Box<dyn Read>>,
     open: bool,
+    blocks: Blocks,
+    block: Vec<u8>,
 }
 
 impl Zstd {
+    /// Expands the next block, if that gives no more than a block may hold: the decoder itself would not ask.
+    fn next_block(&mut self) -> io::Result<()> {
+        self.block.resize(3, 0);
+        self.source.read_exact(&mut self.block)?;
+        let header = usize::from(self.block[0]) | usize::from(self.block[1]) << 8 | usize::from(self.block[2]) << 16;
+        let stored = Blocks::stored(header);
+        if stored > MAX_BLOCK {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "zstd block of more than 128 KiB",
+            ));
+        }
+        self.block.resize(3 + stored, 0);
+        self.source.read_exact(&mut self.block[3..])?;
+        if self.blocks.expands_to(header, &self.block[3..]).is_none() {
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                "zstd block that expands to more than 128 KiB",
+            ));
+        }
+        self.decoder
+            .decode_blocks(
+                (&self.block[..]).chain(&mut self.source),
+                BlockDecodingStrategy::UptoBlocks(1),
+            )
+            .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))?;
+        Ok(())
+    }
+
     /// Opens the next frame; `false` at the end of the file.
     fn next_frame(&mut self) -> io::Result<bool> {
         loop {
@@ -167,6 +204,7 @@ impl Zstd {
                 .reset((&head[..size]).chain(&mut self.source))
                 .map_err(io::Error::other)?;
             self.open = true;
+            self.blocks = Blocks::default();
             return Ok(true);
         }
     }
@@ -182,9 +220,7 @@ impl Read for Zstd {
                 return self.decoder.read(buf);
             }
             if self.open && !self.decoder.is_finished() {
-                self.decoder
-                    .decode_blocks(&mut self.source, BlockDecodingStrategy::UptoBlocks(1))
-                    .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))?;
+                self.next_block()?;
             } else if !self.next_frame()? {
                 return Ok(0);
             }
@@ -252,6 +288,13 @@ mod tests {
             assert!(out.len() > 400);
             assert!(damage.is_some());
         }
+    }
+
+    #[test]
+    fn a_block_beyond_its_size_is_refused() {
+        // Raw block of 2 MiB less one, behind a frame header with a window of 1 KiB.
+        let (_, damage) = unpacked(&[0x28, 0xb5, 0x2f, 0xfd, 0, 0, 0xf9, 0xff, 0xff, 0, 0, 0, 0]);
+        assert!(damage.unwrap().to_string().contains("128 KiB"));
     }
 
     #[test]

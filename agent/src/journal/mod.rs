@@ -27,3 +27,4 @@ pub use format::{Header, State};
 pub use problem::Problem;
 pub use read_at::ReadAt;
 pub use set::{Options, Set, Work};
+pub use zstd_bound::Blocks as ZstdBlocks;

@@ -26,31 +26,47 @@ pub(super) fn keeps_to_blocks(frame: &[u8], needed: usize) -> bool {
     let content = [single, 2, 4, 8][usize::from(descriptor >> 6)];
     let mut at = 5 + (1 - single) + [0, 1, 2, 4][usize::from(descriptor & 3)] + content;
     let mut total = 0;
-    let mut tables = [const { None }; 3];
+    let mut blocks = Blocks::default();
     while total <= needed {
         let Some(header) = little(frame, at, 3) else {
             return true;
         };
-        let (kind, size) = (header >> 1 & 3, header >> 3);
         at += 3;
-        let Some(block) = frame.get(at..at + if kind == 1 { 1 } else { size }) else {
+        let Some(block) = frame.get(at..at + Blocks::stored(header)) else {
             return true;
         };
         at += block.len();
-        let expanded = if kind == 2 {
-            expanded(block, &mut tables)
-        } else {
-            Some(size)
-        };
-        match expanded {
-            Some(expanded) if expanded <= BLOCK_MAX => total += expanded,
-            _ => return false,
+        match blocks.expands_to(header, block) {
+            Some(expanded) => total += expanded,
+            None => return false,
         }
         if header & 1 != 0 {
             return true;
         }
     }
     true
+}
+
+/// The blocks of one frame, one after the other: a block may use the tables of those before it.
+#[derive(Default)]
+pub struct Blocks {
+    tables: [Option<Table>; 3],
+}
+
+impl Blocks {
+    /// Bytes that follow a block's header of three bytes, which is given as a little-endian number.
+    pub const fn stored(header: usize) -> usize {
+        if header >> 1 & 3 == 1 { 1 } else { header >> 3 }
+    }
+
+    /// Bytes that the next block expands to; `None` where that is more than a block may hold, or cannot be told.
+    pub fn expands_to(&mut self, header: usize, block: &[u8]) -> Option<usize> {
+        let size = match header >> 1 & 3 {
+            2 => expanded(block, &mut self.tables)?,
+            _ => header >> 3,
+        };
+        (size <= BLOCK_MAX).then_some(size)
+    }
 }
 
 fn little(bytes: &[u8], at: usize, count: usize) -> Option<usize> {
