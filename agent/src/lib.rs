@@ -5,11 +5,15 @@
 
 pub mod catalog;
 pub mod cli;
+pub mod clock;
 pub mod diagnosis;
 pub mod evidence;
 pub mod export;
 pub mod grammar;
+pub mod host;
 pub mod input;
 pub mod journal;
 pub mod model;
 pub mod pipeline;
+pub mod source;
+pub mod world;

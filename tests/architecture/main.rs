@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const LINES: usize = 600;
 
 /// What a module may import of ours, beside itself.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 15] = [
     ("grammar", &[]),
     ("journal", &[]),
     // Layer, Repair, Owner and RemedyFile are words of the catalog's files that findings carry on.
@@ -17,7 +17,29 @@ const ARROWS: [(&str, &[&str]); 11] = [
     ("pipeline", &["model", "catalog", "diagnosis"]),
     ("input", &["model", "grammar", "journal"]),
     ("export", &["model", "catalog::schema"]),
-    ("cli", &["model", "catalog", "diagnosis", "pipeline", "input", "export"]),
+    ("clock", &["model"]),
+    ("host", &[]),
+    ("world", &["host", "model"]),
+    (
+        "source",
+        &["model", "grammar", "clock", "host", "world", "journal", "input"],
+    ),
+    (
+        "cli",
+        &[
+            "model",
+            "clock",
+            "host",
+            "world",
+            "source",
+            "bundle",
+            "catalog",
+            "diagnosis",
+            "pipeline",
+            "input",
+            "export",
+        ],
+    ),
     ("main", &["cli"]),
 ];
 

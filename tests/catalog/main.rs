@@ -7,8 +7,9 @@ use std::sync::Arc;
 use whynotready::catalog::load::Catalog;
 use whynotready::catalog::schema::ExampleFile;
 use whynotready::diagnosis::engine::{Engine, Options};
-use whynotready::grammar::line::{HeaderTime, Line, Origin};
+use whynotready::grammar::line::{HeaderTime, Level, Line, Origin, Parsed};
 use whynotready::grammar::parse::parse;
+use whynotready::grammar::vocabulary;
 use whynotready::model::finding::{Role, Verdict};
 use whynotready::model::input::{Input, Observation, Place};
 use whynotready::model::time::{Moment, SECOND, Timestamp};
@@ -102,13 +103,7 @@ fn run(catalog: &Arc<Catalog>, example: &ExampleFile) -> Engine {
     for (i, line) in example.lines.iter().enumerate() {
         let (after, origin, text) = split(line, &example.name);
         t += after * SECOND;
-        let parsed = parse(
-            origin,
-            &Line {
-                text,
-                ..Line::default()
-            },
-        );
+        let parsed = understood(origin, text, &example.name);
         engine.step(&Input::Observed(Observation {
             seq: i as u64 + 1,
             at: Moment {
@@ -126,7 +121,11 @@ fn run(catalog: &Arc<Catalog>, example: &ExampleFile) -> Engine {
             pid: parsed.pid,
             source: Arc::from("example"),
             text: Arc::from(text),
-            place: Place::Line(Arc::from(example.name.as_str()), i as u64 + 1),
+            place: if origin == Origin::Agent {
+                Place::Look(Arc::from("example"))
+            } else {
+                Place::Line(Arc::from(example.name.as_str()), i as u64 + 1)
+            },
             facts: parsed.facts,
         }));
     }
@@ -135,6 +134,27 @@ fn run(catalog: &Arc<Catalog>, example: &ExampleFile) -> Engine {
         wall: Timestamp(START + t),
     }));
     engine
+}
+
+/// A line through the grammar, or the fact that an `agent:` line spells out.
+fn understood(origin: Origin, text: &str, name: &str) -> Parsed {
+    if origin != Origin::Agent {
+        return parse(
+            origin,
+            &Line {
+                text,
+                ..Line::default()
+            },
+        );
+    }
+    let fact = vocabulary::fact(text).unwrap_or_else(|why| panic!("{name}: {why}: {text}"));
+    Parsed {
+        level: Level::Info,
+        header: None,
+        pid: None,
+        facts: vec![fact],
+        continuation: false,
+    }
 }
 
 /// `[+SECONDSs ]ORIGIN: TEXT`.

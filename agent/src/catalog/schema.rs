@@ -266,7 +266,7 @@ pub struct ExampleFile {
     /// What it shows.
     pub name: String,
     /// `[+SECONDSs ]ORIGIN: TEXT`, for example `+12s kubelet: E1122 …`. ORIGIN is `kubelet`, `runtime`, `systemd`, `kernel`,
-    /// `control-plane` or `other`. Without `+` a line comes one second after the one before.
+    /// `control-plane` or `other`; after `agent: ` stands a fact of the running node, `kind name=value …`. Without `+` a line comes one second after the one before.
     pub lines: Vec<String>,
     /// The verdict at least (examples only). Default probable.
     #[serde(default)]

@@ -6,7 +6,7 @@ use super::compile::{kind, targets};
 use super::duration;
 use super::load::{Fault, Parts, Text};
 use super::schema::{CauseFile, EdgeFile, MatchFile, SignalFile, Words};
-use crate::grammar::fact::{Domain, spec};
+use crate::grammar::vocabulary::{Domain, spec};
 
 pub(super) fn check(parts: &Parts, faults: &mut Vec<Fault>) {
     check_ids(parts, faults);

@@ -109,6 +109,7 @@ fn same_line(evidence: &Evidence, sample: &Sample) -> bool {
     match &sample.observation.place {
         Place::Cursor(cursor) => evidence.cursor.as_deref() == Some(cursor),
         Place::Line(file, line) => evidence.file.as_deref() == Some(file) && evidence.line == Some(*line),
+        Place::Look(_) => evidence.cursor.is_none() && evidence.text == *sample.observation.text,
     }
 }
 
@@ -117,6 +118,7 @@ fn quoted(sample: &Sample, count: u64, last: Moment) -> Evidence {
     let (cursor, file, line) = match &observation.place {
         Place::Cursor(cursor) => (Some(cursor.to_string()), None, None),
         Place::Line(file, line) => (None, Some(file.to_string()), Some(*line)),
+        Place::Look(_) => (None, None, None),
     };
     let mut facts = Map::new();
     if let Some(fact) = sample.fact.and_then(|i| observation.facts.get(i)) {

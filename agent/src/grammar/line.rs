@@ -16,6 +16,8 @@ pub enum Origin {
     Kernel,
     /// etcd, kube-apiserver, kube-controller-manager, kube-scheduler, where their lines are in the same input.
     ControlPlane,
+    /// This agent, of what it has seen by itself on the running node.
+    Agent,
     /// Anything else: other units, unknown programs, quoted lines without a source.
     Other,
 }

@@ -5,6 +5,8 @@ pub mod fact;
 pub mod line;
 pub mod origin;
 pub mod parse;
+pub mod vocabulary;
+pub mod vocabulary_live;
 
 mod api_call;
 mod crash;

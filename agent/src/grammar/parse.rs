@@ -12,7 +12,7 @@ pub fn parse(origin: Origin, line: &Line<'_>) -> Parsed {
         Origin::Systemd => systemd::parse(line),
         Origin::Kernel => kernel::parse(line.text),
         Origin::ControlPlane => control_plane(line.text),
-        Origin::Other => kubelet::parse_others(line.text),
+        Origin::Agent | Origin::Other => kubelet::parse_others(line.text),
     }
 }
 
@@ -174,7 +174,8 @@ mod tests {
     /// said stays within the vocabulary.
     #[test]
     fn any_text_is_survived() {
-        use super::super::fact::{Domain, Value, spec};
+        use super::super::fact::Value;
+        use super::super::vocabulary::{Domain, spec};
         let lines = [
             "E1123 10:51:26.246379 371 x.go:260] \"Failed to updaté lease\" err=\"Put \\\"https://[::1]:6443/apis/é\\\": dial tcp: lookup é on é:53: é\" interval=\"7é\"",
             "time=\"é\" level=fatal msg=\"E0512 10:00:00.0 9 é.go:1] \\\"é\\\" err=<\n\té\n >\" component=kubelet",

@@ -61,6 +61,8 @@ pub enum Place {
     Cursor(Arc<str>),
     /// In a text file, by line number from 1.
     Line(Arc<str>, u64),
+    /// Seen by this source of the agent itself.
+    Look(Arc<str>),
 }
 
 /// A sign of life.

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use whynotready::grammar::fact::spec;
+use whynotready::grammar::vocabulary::spec;
 use whynotready::grammar::line::{Line, Origin};
 use whynotready::grammar::{origin, parse};
 
