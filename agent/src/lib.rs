@@ -3,6 +3,7 @@
 //! `agent/ARCHITECTURE.md` is the map. In one line: [`input`] and [`journal`] read logs, [`grammar`] turns lines into
 //! typed facts, [`catalog`] says what causes look like, [`evidence`] and [`diagnosis`] reason (pure), [`export`] renders.
 
+pub mod bundle;
 pub mod catalog;
 pub mod cli;
 pub mod clock;

@@ -4,5 +4,6 @@
 //! not, and where it could not look.
 
 pub mod look;
+pub mod pass;
 pub mod registry;
 pub mod scene;
