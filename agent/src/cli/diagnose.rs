@@ -59,12 +59,7 @@ pub(super) fn run(args: &Diagnose, env: &dyn Fn(&str) -> Option<String>, io: &mu
     };
     let (node, boot_id) = (scene.world.node_name.clone(), boot_id(&scene.host));
     let end = |limit: Duration| limit.saturating_sub(Duration::from_micros(clock.since(started)));
-    let messages = start(
-        scene,
-        &catalog,
-        Timestamp(started.wall.0 - since),
-        end(deadline),
-    )?;
+    let messages = start(scene, &catalog, Timestamp(started.wall.0 - since), end(deadline))?;
     let mut record = Record::new(Arc::clone(&catalog), args.record.as_deref())?;
     let pass = collect(&messages, &mut record, &|| end(deadline))?;
     let (node, boot_id) = (args.node.clone().or(node).or(pass.node), boot_id.or(pass.boot_id));
