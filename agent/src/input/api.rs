@@ -35,8 +35,6 @@ pub struct Summary {
     pub node: Option<NodeName>,
     /// The last boot, 32 hex digits.
     pub boot_id: Option<String>,
-    /// The last boot's index.
-    pub boot: u32,
     /// The first entry's moment.
     pub first: Option<Moment>,
     /// The last entry's moment.

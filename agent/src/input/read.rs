@@ -69,7 +69,6 @@ pub fn read(
     Ok(Summary {
         node: em.names.best.take(),
         boot_id: em.timeline.boot_id(),
-        boot: em.timeline.boot(),
         first: em.first,
         last: em.last,
         entries: em.entries,
