@@ -177,7 +177,7 @@ def swap_and_api(L): "two at once: swap is on when the kubelet restarts, and the
 
 
 @fault("api-endpoint-wrong", also=("api-no-route-to-host", "api-connection-timeout"))
-def api_moved(L): "the kubeconfig names an address at which nobody is"; _edit(L, "sed -i 's#server: .*6443#server: https://10.99.0.99:6443#; s#https://api.lab.test:6443#https://10.99.0.99:6443#' /etc/kubernetes/kubelet.conf")
+def api_moved(L): "the kubeconfig names an address at which nobody is"; _edit(L, "sed -i 's#https://api.lab.test:6443#https://10.99.0.99:6443#' /etc/kubernetes/kubelet.conf")
 
 
 @fault("api-connection-refused", also=("api-endpoint-wrong",))
