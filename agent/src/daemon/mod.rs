@@ -5,3 +5,5 @@
 //! announces nothing twice and forgets nothing.
 
 pub mod announce;
+pub mod notify;
+pub mod state;
