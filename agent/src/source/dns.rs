@@ -152,6 +152,13 @@ fn default_search(host: &Host) -> Option<String> {
     (!domain.is_empty()).then(|| rooted(domain))
 }
 
+/// Whether the node's `/etc` is there to be read: a pod without that mount must not take the machine itself for the name
+/// server.
+pub(crate) fn readable(host: &Host) -> bool {
+    let there = host.is_here() || host.metadata("/etc").is_ok();
+    there && !host.text("/etc/resolv.conf").is_err_and(|e| e.is_denied())
+}
+
 /// The addresses that `/etc/hosts` has for a name; IPv4 and IPv6, in the file's order.
 pub(crate) fn in_hosts(host: &Host, name: &str) -> Vec<IpAddr> {
     let name = name.trim_end_matches('.');

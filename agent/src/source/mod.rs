@@ -5,6 +5,7 @@
 
 mod dns;
 pub mod lease;
+
 pub mod look;
 pub mod probe;
 pub mod registry;

@@ -67,12 +67,17 @@ async fn look(scene: &Scene) -> Look {
         return look;
     }
     let (host, wanted) = (scene.host.clone(), name.clone());
-    let read = blocking(move || (dns::in_hosts(&host, &wanted), conf(&host))).await;
+    let read = blocking(move || dns::readable(&host).then(|| (dns::in_hosts(&host, &wanted), conf(&host)))).await;
+    let read = read.flatten();
     match read {
         Some((known, _)) if !known.is_empty() => not_needed(&mut look, &name, "is in /etc/hosts"),
         Some((_, Ok((conf, servers)))) => ask_all(&mut look, scene, &name, (&conf, &servers)).await,
         Some((_, Err(e))) => look.missed(Kind::Resolver, e.to_string(), Some("read access to /etc/resolv.conf")),
-        None => look.missed(Kind::Resolver, "reading /etc/resolv.conf failed", None),
+        None => look.missed(
+            Kind::Resolver,
+            "the node's /etc/resolv.conf cannot be read",
+            Some("read access to /etc of the node"),
+        ),
     }
     look
 }

@@ -19,4 +19,4 @@ pub(crate) mod settings;
 pub mod target;
 pub(crate) mod tls;
 mod verdict;
-mod walk;
+pub(crate) mod walk;

@@ -1,5 +1,6 @@
 //! The probe as a source: all targets at once, then what they came to.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -11,6 +12,7 @@ use super::report;
 use super::target::{Plan, Service, kubelet, peers};
 use super::walk::{Depth, Outcome, walk};
 use crate::grammar::fact::Kind;
+use crate::source::dns;
 use crate::source::look::{Look, Looking, Sampler, blocking};
 use crate::source::scene::Scene;
 
@@ -101,7 +103,13 @@ async fn plans(probe: &ApiProbe, scene: &Scene, look: &mut Look) -> Vec<Plan> {
     let (host, world, service) = (scene.host.clone(), scene.world.clone(), probe.service.clone());
     let full = probe.depth == Depth::Full;
     let found = blocking(move || {
-        let own = kubelet(&host, &world);
+        let own = kubelet(&host, &world).and_then(|plan| {
+            let named = dialled(&plan).parse::<IpAddr>().is_err();
+            if named && !dns::readable(&host) {
+                return Err("the node's /etc/hosts and /etc/resolv.conf cannot be read".into());
+            }
+            Ok(plan)
+        });
         let mut more: Vec<Plan> = service.iter().map(Service::plan).collect();
         if full {
             more.extend(peers(&host, &world));
@@ -121,7 +129,19 @@ async fn plans(probe: &ApiProbe, scene: &Scene, look: &mut Look) -> Vec<Plan> {
             }
             Way::Direct | Way::Proxy(_) => plans.insert(0, plan),
         },
-        Err(why) => look.missed(Kind::Probe, why, Some("read access to the kubelet's kubeconfig")),
+        Err(why) => look.missed(
+            Kind::Probe,
+            why,
+            Some("read access to the kubelet's kubeconfig and to /etc of the node"),
+        ),
     }
     plans
+}
+
+/// The name or address that is dialled.
+fn dialled(plan: &Plan) -> &str {
+    match &plan.way {
+        Way::Proxy(proxy) => &proxy.host,
+        Way::Direct | Way::Other(_) => &plan.endpoint.host,
+    }
 }

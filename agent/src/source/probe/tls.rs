@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, SignatureScheme};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -24,10 +25,7 @@ const CHAIN: usize = 16;
 
 /// A client certificate with its key.
 #[derive(Debug)]
-pub(crate) struct ClientCertificate {
-    pub(crate) chain: Vec<CertificateDer<'static>>,
-    pub(crate) key: PrivateKeyDer<'static>,
-}
+pub(crate) struct ClientCertificate(pub(crate) Arc<CertifiedKey>);
 
 /// What the handshake gave. The certificate is judged even where the handshake failed after it was shown.
 #[derive(Debug)]
@@ -89,7 +87,7 @@ fn config(
         .dangerous()
         .with_custom_certificate_verifier(keeper);
     let mut config = match client {
-        Some(client) => builder.with_client_auth_cert(client.chain, client.key).ok()?,
+        Some(client) => builder.with_client_cert_resolver(Arc::new(SingleCertAndKey::from(client.0))),
         None => builder.with_no_client_auth(),
     };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
