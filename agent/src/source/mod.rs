@@ -3,7 +3,12 @@
 //! A source knows the node and the vocabulary of facts, never the catalog or the engine: it says what it saw, well or
 //! not, and where it could not look.
 
+mod dns;
+pub mod lease;
+
 pub mod look;
 pub mod pass;
+pub mod probe;
 pub mod registry;
+pub mod resolver;
 pub mod scene;
