@@ -3,6 +3,16 @@
 //! A source knows the node and the vocabulary of facts, never the catalog or the engine: it says what it saw, well or
 //! not, and where it could not look.
 
+pub mod api_socket;
+pub mod cri;
+pub mod healthz;
 pub mod look;
+pub mod process;
 pub mod registry;
+pub mod runtime_socket;
 pub mod scene;
+pub mod sock_diag;
+pub mod systemd;
+pub mod task;
+pub mod tcp_table;
+pub mod unit;
