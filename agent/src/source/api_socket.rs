@@ -5,6 +5,7 @@
 //! loss comes from [`sock_diag`], where this process shares that name space. No packet is sent or read.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
@@ -275,18 +276,18 @@ fn reading(remote: SocketAddr, sockets: &[&Socket], owner: Owner, now: Timestamp
         .or_else(|| sockets.iter().find(|s| s.row.state == SYN_SENT))
         .or(sockets.first());
     let stale = worst.is_some_and(|s| s.is_stale());
-    let state = match (stale, established, connecting) {
+    let word = match (stale, established, connecting) {
         (true, ..) => "stale",
         (_, 1.., _) => "established",
         (_, _, 1..) => "connecting",
         _ => "closing",
     };
     let mut fact = Fact::new(Kind::ApiSocket)
-        .with("state", state)
+        .with("state", word)
         .with_text("remote", remote.to_string())
         .with_int("established", established)
         .with_int("connecting", connecting);
-    let mut text = format!("{remote}  {state}: {established} established, {connecting} connecting");
+    let mut text = format!("{remote}  {word}: {established} established, {connecting} connecting");
     let mut began = None;
     if let Some(worst) = worst {
         let (unacked, retransmits) = (worst.row.tx_queue, worst.retransmits());
@@ -294,22 +295,19 @@ fn reading(remote: SocketAddr, sockets: &[&Socket], owner: Owner, now: Timestamp
             .with_int("local_port", i64::from(worst.row.local.port()))
             .with_int("unacked_bytes", i64::from(unacked))
             .with_int("retransmits", i64::from(retransmits));
-        text.push_str(&format!(
+        let _ = write!(
+            text,
             "; port {}: {unacked} bytes unacknowledged, {retransmits} retransmits",
             worst.row.local.port()
-        ));
+        );
         if let Some(silent) = worst.silent_ms().filter(|_| worst.row.state == ESTABLISHED) {
             fact = fact.with_int("silent_ms", i64::from(silent));
-            text.push_str(&format!(
-                ", last heard of {}.{} s ago",
-                silent / 1000,
-                silent % 1000 / 100
-            ));
+            let _ = write!(text, ", last heard of {}.{} s ago", silent / 1000, silent % 1000 / 100);
             began = stale.then(|| Timestamp(now.0 - i64::from(silent) * 1000));
         }
         if let Some(lost) = worst.lost_percent() {
             fact = fact.with_int("lost_percent", lost);
-            text.push_str(&format!(", {lost} % sent again"));
+            let _ = write!(text, ", {lost} % sent again");
         }
     }
     match owner {

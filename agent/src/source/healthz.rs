@@ -3,6 +3,7 @@
 //! Whoever does not answer on the loopback interface of a machine that can still run this is stuck: that is said only
 //! after two connections went unanswered.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -204,7 +205,7 @@ fn told(answer: &Answer, took: u64, limit: Duration) -> (String, Fact) {
             let mut text = format!("{code} in {took} ms");
             if !failed.is_empty() {
                 let checks: String = failed.join(",").chars().take(CHECKS).collect();
-                text.push_str(&format!(", failed: {checks}"));
+                let _ = write!(text, ", failed: {checks}");
                 fact = fact.with_text("failed_checks", checks);
             }
             (text, fact)

@@ -3,6 +3,7 @@
 //! Two readings, a second apart: what is blocked in both and did not run in between is blocked. It sends no signal and
 //! traces nothing.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::look::{Look, Looking, Reading, Sampler, blocking};
@@ -276,7 +277,7 @@ impl Seen {
         );
         if let Some(delay) = self.run_delay(span) {
             fact = fact.with_int("run_delay_percent", delay);
-            text.push_str(&format!(", waited for a CPU {delay} % of the time"));
+            let _ = write!(text, ", waited for a CPU {delay} % of the time");
         }
         if let (Some(fds), Some(limit)) = (self.last.fds, self.last.fd_limit) {
             let percent = fds.saturating_mul(100) / limit.max(1);
@@ -284,15 +285,15 @@ impl Seen {
                 .with_int("fds", fds)
                 .with_int("fd_limit", limit)
                 .with_int("fd_percent", percent);
-            text.push_str(&format!(", {fds} of {limit} file descriptors"));
+            let _ = write!(text, ", {fds} of {limit} file descriptors");
         }
         if faults > 0 {
-            text.push_str(&format!(", {faults} major page faults a second"));
+            let _ = write!(text, ", {faults} major page faults a second");
         }
         if let Some(tid) = self.blocked.iter().find(|t| **t == pid).or(self.blocked.first()) {
-            text.push_str(&format!(", {} threads wait uninterruptibly", self.blocked.len()));
+            let _ = write!(text, ", {} threads wait uninterruptibly", self.blocked.len());
             if let Some(place) = task::wchan(host, pid, *tid) {
-                text.push_str(&format!(" in {place}"));
+                let _ = write!(text, " in {place}");
                 fact = fact.with_text("wchan", place);
             }
         }

@@ -4,6 +4,7 @@
 //! Whoever speaks HTTP/2 sends its settings as soon as it sees a client: that is waited for, and needs no call. CRI calls
 //! are made only where they are allowed.
 
+use std::fmt::Write as _;
 use std::os::unix::fs::FileTypeExt;
 use std::os::unix::net::UnixStream as StdUnixStream;
 use std::path::Path;
@@ -222,7 +223,7 @@ async fn ask(scene: &Scene, path: &Path, reading: &mut Reading) {
                 Failure::Other(_) => "failed",
             };
             let why = one_line(&failure.to_string());
-            reading.text.push_str(&format!("; CRI: {why} after {took} ms"));
+            let _ = write!(reading.text, "; CRI: {why} after {took} ms");
             extend(reading, |f| f.with("cri", word).with_text("message", why));
         }
     }
@@ -230,19 +231,19 @@ async fn ask(scene: &Scene, path: &Path, reading: &mut Reading) {
 
 fn ready(reading: &mut Reading, answer: &cri::Answer, took: i64) {
     let version = one_line(&format!("{} {}", answer.name, answer.version));
-    reading.text.push_str(&format!("; CRI: {version} in {took} ms"));
+    let _ = write!(reading.text, "; CRI: {version} in {took} ms");
     extend(reading, |f| f.with("cri", "ok").with_text("version", version));
     for (name, kind) in [("runtime_ready", "RuntimeReady"), ("network_ready", "NetworkReady")] {
         let Some(condition) = answer.conditions.iter().find(|c| c.kind == kind) else {
             continue;
         };
         extend(reading, |f| f.with(name, if condition.status { "yes" } else { "no" }));
-        reading.text.push_str(&format!(", {kind} {}", condition.status));
+        let _ = write!(reading.text, ", {kind} {}", condition.status);
         if condition.status {
             continue;
         }
         let (reason, message) = (one_line(&condition.reason), one_line(&condition.message));
-        reading.text.push_str(&format!(" ({reason}: {message})"));
+        let _ = write!(reading.text, " ({reason}: {message})");
         // The runtime's own reason stands before the network's, which may follow from it.
         if reading.facts.iter().all(|f| f.get("reason").is_none()) {
             extend(reading, |f| f.with_text("reason", reason).with_text("message", message));

@@ -5,6 +5,7 @@
 //! units answer too, which `GetUnit` refuses. Nothing is started, stopped or written.
 
 use std::collections::HashMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -143,7 +144,7 @@ pub fn object_path(unit: &str) -> String {
         if byte.is_ascii_alphabetic() || (i > 0 && byte.is_ascii_digit()) {
             path.push(char::from(byte));
         } else {
-            path.push_str(&format!("_{byte:02x}"));
+            let _ = write!(path, "_{byte:02x}");
         }
     }
     path

@@ -254,8 +254,8 @@ fn number(properties: &Properties, name: &str) -> Option<i64> {
 
 fn hexadecimal(value: &OwnedVariant) -> Option<String> {
     let bytes: Vec<u8> = value.try_clone().ok()?.try_into().ok()?;
-    let text: String = bytes.iter().take(16).map(|b| format!("{b:02x}")).collect();
-    (!text.is_empty()).then_some(text)
+    let id = <[u8; 16]>::try_from(bytes.as_slice()).ok()?;
+    Some(format!("{:032x}", u128::from_be_bytes(id)))
 }
 
 #[cfg(test)]

@@ -80,10 +80,7 @@ fn processes(host: &Host, unit: &str, cgroup: Option<&str>) -> Option<Alive> {
     let own = cgroup.filter(|c| c.ends_with(&format!("/{unit}"))).map(str::to_owned);
     let mut seen = false;
     for root in CGROUPS {
-        if host.metadata(format!("{root}/system.slice")).is_err() {
-            continue;
-        }
-        seen = true;
+        seen |= host.metadata(format!("{root}/system.slice")).is_ok();
         let slices = SLICES.iter().map(|s| format!("/{s}/{unit}"));
         for path in own.iter().cloned().chain(slices) {
             let dir = format!("{root}{path}");
@@ -146,7 +143,7 @@ fn wanted(host: &Host, unit: &str) -> bool {
         let names = host.list(dir).unwrap_or_default();
         names
             .iter()
-            .filter(|n| n.ends_with(".wants") || n.ends_with(".requires"))
+            .filter(|n| matches!(n.rsplit_once('.'), Some((_, "wants" | "requires"))))
             .take(WANTS)
             .any(|n| host.link(format!("{dir}/{n}/{unit}")).is_ok())
     })

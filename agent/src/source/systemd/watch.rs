@@ -10,7 +10,7 @@ use futures_util::StreamExt;
 use futures_util::stream::{SelectAll, select_all};
 use tokio::time::timeout;
 use zbus::message::Type;
-use zbus::{MatchRule, MessageStream};
+use zbus::{MatchRule, MessageStream, ObjectPath};
 
 use super::bus::{Bus, MANAGER, NoBus, PATIENCE, object_path};
 
@@ -67,7 +67,7 @@ impl UnitWatch {
                 None => return Err(NoBus::Other("the bus closed the connection".to_owned())),
             };
             let header = message.header();
-            let path = header.path().map(|p| p.as_str());
+            let path = header.path().map(ObjectPath::as_str);
             if let Some((_, unit)) = self.units.iter().find(|(p, _)| Some(p.as_str()) == path) {
                 return Ok(unit.clone());
             }
