@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::figures::add;
 use super::look::{Look, Looking, Sampler, blocking};
 use super::scene::Scene;
 use super::window;
@@ -93,17 +94,20 @@ fn say(look: &mut Look, scan: &Scan, blocked: &[Task], at: Option<String>) {
     let names = names.join(",");
     let mut text = format!("blocked tasks  {} in uninterruptible sleep", blocked.len());
     if !names.is_empty() {
-        text += &format!(" ({names})");
+        add(&mut text, format_args!(" ({names})"));
     }
     let mut fact = Fact::new(Kind::BlockedTasks)
         .with_int("count", blocked.len() as i64)
         .with_int("zombies", scan.zombies as i64)
         .with_text("names", names);
     if let Some(at) = at {
-        text += &format!(" in {at}");
+        add(&mut text, format_args!(" in {at}"));
         fact = fact.with_text("where", at);
     }
-    text += &format!("  {} zombies  of {} tasks", scan.zombies, scan.tasks);
+    add(
+        &mut text,
+        format_args!("  {} zombies  of {} tasks", scan.zombies, scan.tasks),
+    );
     if scan.truncated {
         text += ", and there are more";
     }
@@ -156,7 +160,7 @@ fn still(host: &Host, tasks: Vec<Task>) -> Vec<Task> {
         .collect()
 }
 
-/// Name and state: `pid (name) S …`; a name may hold brackets and spaces (proc_pid_stat(5)).
+/// Name and state: `pid (name) S …`; a name may hold brackets and spaces (`proc_pid_stat(5)`).
 fn state(host: &Host, dir: &str) -> Option<(String, char)> {
     let text = host.text(format!("{dir}/stat")).ok()?;
     let (before, after) = text.rsplit_once(')')?;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::cgroup_tree::{Paths, Tree, chain};
-use super::figures::{first_number, keyed, mib, opt_int, opt_yes, percent};
+use super::figures::{add, first_number, keyed, mib, opt_int, opt_yes, percent};
 use super::look::{Look, Looking, Sampler};
 use super::pressure::Stalls;
 use super::scene::Scene;
@@ -294,7 +294,7 @@ fn say(look: &mut Look, (target, tree): (&Target, Tree), before: &Sample, after:
 fn cpu((mut text, mut fact): (String, Fact), before: &Sample, after: Option<&(Sample, Elapsed)>) -> (String, Fact) {
     let now = after.map_or(before, |(after, _)| after);
     if let Some(quota) = now.cpu.iter().map(|b| b.quota_percent).min() {
-        text += &format!("  CPU quota {quota} % of one");
+        add(&mut text, format_args!("  CPU quota {quota} % of one"));
         fact = fact.with_int("cpu_quota_percent", quota);
     }
     // A level that has just got or lost its quota is no pair.
@@ -313,10 +313,10 @@ fn cpu((mut text, mut fact): (String, Fact), before: &Sample, after: Option<&(Sa
     };
     let periods = levels().filter_map(periods).max();
     if let Some(time) = time {
-        text += &format!("  throttled {time} % of the last {window}");
+        add(&mut text, format_args!("  throttled {time} % of the last {window}"));
     }
     if let Some(periods) = periods {
-        text += &format!(", in {periods} % of its periods");
+        add(&mut text, format_args!(", in {periods} % of its periods"));
     }
     fact = opt_int(fact, "throttled_percent", time);
     (text, opt_int(fact, "throttled_periods_percent", periods))
@@ -329,35 +329,35 @@ fn memory_and_tasks(
 ) -> (String, Fact) {
     let now = after.map_or(before, |(after, _)| after);
     if let Some(memory) = now.memory {
-        text += &format!("  memory {} MiB", mib(memory));
+        add(&mut text, format_args!("  memory {} MiB", mib(memory)));
         if let Some(set) = now.working_set {
-            text += &format!(" (working set {})", mib(set));
+            add(&mut text, format_args!(" (working set {})", mib(set)));
         }
     }
     for (name, limit) in [("max", now.memory_max), ("high", now.memory_high)] {
         if let Some(limit) = limit {
-            text += &format!(", {name} {} MiB", mib(limit));
+            add(&mut text, format_args!(", {name} {} MiB", mib(limit)));
         }
     }
     if let Some(share) = now.memory_percent {
-        text += &format!(", {share} % of its limit");
+        add(&mut text, format_args!(", {share} % of its limit"));
     }
     let high = after.and_then(|(after, window)| {
         let events = after.high_events?.saturating_sub(before.high_events?);
         Some(window.per_second(events.saturating_mul(60)))
     });
     if let Some(high) = high.filter(|h| *h > 0) {
-        text += &format!("  over its high limit {high} times a minute");
+        add(&mut text, format_args!("  over its high limit {high} times a minute"));
     }
     if let Some(kills) = now.oom_kills.filter(|k| *k > 0) {
-        text += &format!("  {kills} killed for memory in all");
+        add(&mut text, format_args!("  {kills} killed for memory in all"));
     }
     let (pids, pids_max) = now.pids.map_or((None, None), |(used, max)| (Some(used), max));
     if let Some(pids) = pids {
-        text += &format!("  tasks {pids}");
+        add(&mut text, format_args!("  tasks {pids}"));
     }
     if let Some(max) = pids_max {
-        text += &format!(" of {max}");
+        add(&mut text, format_args!(" of {max}"));
     }
     fact = opt_int(fact, "memory_mb", now.memory.map(mib));
     fact = opt_int(fact, "memory_max_mb", now.memory_max.map(mib));
@@ -395,7 +395,7 @@ fn stalls((mut text, mut fact): (String, Fact), before: &Sample, after: Option<&
     }
     for (name, what, share) in all {
         if let Some(share) = share {
-            text += &format!(" {what} {share} %");
+            add(&mut text, format_args!(" {what} {share} %"));
         }
         fact = opt_int(fact, name, share);
     }

@@ -285,7 +285,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_three_largest_with_pods_by_name() {
-        let look = run(&mut Consumers, &captured(node())).await;
+        let dir = node();
+        let look = run(&mut Consumers, &captured(&dir)).await;
         let texts: Vec<&str> = look.readings.iter().map(|r| r.text.as_str()).collect();
         assert_eq!(
             texts,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use procfs::{FromRead, LoadAverage};
 
-use super::figures::{keyed, opt_int, percent};
+use super::figures::{add, keyed, opt_int, percent};
 use super::look::{Look, Looking, Sampler};
 use super::scene::Scene;
 use super::window;
@@ -107,14 +107,14 @@ fn say(look: &mut Look, before: Stat, after: Option<(Stat, i64)>, load: Option<f
         ("stolen by the hypervisor", steal),
     ] {
         if let Some(value) = value {
-            text += &format!("  {name} {value} %");
+            add(&mut text, format_args!("  {name} {value} %"));
         }
     }
     if let Some(load) = load {
-        text += &format!("  load {load:.2}");
+        add(&mut text, format_args!("  load {load:.2}"));
     }
     if let Some((_, late)) = after {
-        text += &format!("  the agent was woken {late} ms late");
+        add(&mut text, format_args!("  the agent was woken {late} ms late"));
     }
     let load = load
         .filter(|_| now.cpus > 0)
@@ -191,7 +191,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_captured_node_has_a_load_and_no_shares() {
-        let look = run(&mut Cpu, &captured(&fixture_dir("healthy"))).await;
+        let look = run(&mut Cpu, &captured(fixture_dir("healthy"))).await;
         let fact = &look.readings[0].facts[0];
         assert_eq!(
             (fact.int("cpus"), fact.int("load_percent"), fact.int("idle_percent")),

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use procfs::DiskStat;
 
-use super::figures::{opt_int, opt_yes};
+use super::figures::{add, opt_int, opt_yes};
 use super::look::{Look, Looking, Sampler};
 use super::mounts::{Mounts, places};
 use super::scene::Scene;
@@ -103,7 +103,7 @@ fn say(look: &mut Look, before: &DiskStat, after: &DiskStat, window: Elapsed) {
         after.name, after.in_progress
     );
     if let Some(each) = each {
-        text += &format!("  {each} ms each");
+        add(&mut text, format_args!("  {each} ms each"));
     }
     if stalled == Some(true) {
         text += "  stalled: nothing in flight came back";

@@ -1,8 +1,15 @@
 //! Figures as sources state them: whole per cent, MiB, rates. No division by zero.
 
 use std::borrow::Cow;
+use std::fmt::{self, Write};
 
 use crate::grammar::fact::{Fact, Value};
+
+/// Adds words to a text.
+pub(super) fn add(text: &mut String, words: fmt::Arguments<'_>) {
+    // Writing to a String can't fail.
+    let _ = text.write_fmt(words);
+}
 
 /// Whole per cent, rounded down, so that 100 means all of it; `None` of nothing.
 pub(super) fn percent(part: u64, whole: u64) -> Option<i64> {

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
-use super::figures::{mib, opt_int, opt_yes, percent};
+use super::figures::{add, mib, opt_int, opt_yes, percent};
 use super::look::{Look, Looking, Sampler, blocking};
 use super::mounts::{Mount, Mounts, meant_read_only, places};
 use super::scene::Scene;
@@ -175,7 +175,10 @@ impl Filesystem {
             .with_text("device", mount.source.clone());
         let space = match answer {
             Some(Err(Hangs)) => {
-                text += &format!("  gives no answer within {} s", PATIENCE.as_secs());
+                add(
+                    &mut text,
+                    format_args!("  gives no answer within {} s", PATIENCE.as_secs()),
+                );
                 fact = fact.with("answers", "no");
                 None
             }
@@ -236,16 +239,22 @@ fn figures(mut text: String, mut fact: Fact, space: Space, full_in: Option<u64>)
     let used = percent(space.used, space.used.saturating_add(space.available));
     let inodes = percent(space.inodes.saturating_sub(space.inodes_free), space.inodes);
     if let Some(used) = used {
-        text += &format!("  {used} % used, {} MiB free", mib(space.available));
+        add(
+            &mut text,
+            format_args!("  {used} % used, {} MiB free", mib(space.available)),
+        );
         fact = fact
             .with_int("used_percent", used)
             .with_int("free_mb", mib(space.available));
     }
     if let Some(inodes) = inodes {
-        text += &format!("  inodes {inodes} % used");
+        add(&mut text, format_args!("  inodes {inodes} % used"));
     }
     if let Some(seconds) = full_in {
-        text += &format!("  full in {} min at the present rate", seconds / 60);
+        add(
+            &mut text,
+            format_args!("  full in {} min at the present rate", seconds / 60),
+        );
     }
     fact = opt_int(fact, "inodes_used_percent", inodes);
     (text, opt_int(fact, "full_in_s", full_in.map(|s| s as i64)))

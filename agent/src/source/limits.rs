@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use super::figures::{first_number, opt_int, percent};
+use super::figures::{add, first_number, opt_int, percent};
 use super::inotify::{self, Used};
 use super::look::{Look, Looking, Sampler, blocking};
 use super::network::{GRANT, Net};
@@ -133,7 +133,7 @@ impl Limits {
                 for (what, words, used, max) in all {
                     if let Some(max) = max {
                         let mut used = Use::new(what, words, (used, max));
-                        used.more = more.to_owned();
+                        more.clone_into(&mut used.more);
                         say(look, &used);
                     }
                 }
@@ -152,10 +152,10 @@ fn say(look: &mut Look, used: &Use) {
     let share = percent(used.used, used.max);
     let mut text = format!("{}  {}{} of {}", used.words, used.used, used.more, used.max);
     if let Some(share) = share {
-        text += &format!(" ({share} %)");
+        add(&mut text, format_args!(" ({share} %)"));
     }
     if let Some(drops) = used.drops.filter(|d| *d > 0) {
-        text += &format!("  {drops} refused in the last second");
+        add(&mut text, format_args!("  {drops} refused in the last second"));
     }
     let fact = Fact::new(Kind::Limit)
         .with("what", used.what)
@@ -249,13 +249,13 @@ fn network(host: &Host, net: Net, refused: Option<(Refused, Refused)>) -> Vec<Us
         let (before, after) = refused.as_ref()?;
         Some(of(after)?.saturating_sub(of(before)?))
     };
-    let mut uses = Vec::new();
+    let mut found = Vec::new();
     let count = number("/proc/sys/net/netfilter/nf_conntrack_count");
     let max = number("/proc/sys/net/netfilter/nf_conntrack_max").filter(|m| *m > 0);
     if let Some(pair) = count.zip(max) {
         let mut used = Use::new("conntrack", "tracked connections", pair);
         used.drops = since(|r| r.conntrack);
-        uses.push(used);
+        found.push(used);
     }
     // The table is one for all name spaces; `entries` is the same in each row (net/core/neighbour.c).
     let table = |file: &str, family: &str| {
@@ -265,14 +265,14 @@ fn network(host: &Host, net: Net, refused: Option<(Refused, Refused)>) -> Vec<Us
     };
     let v4 = table("arp_cache", "ipv4").map(|pair| (pair, since(|r| r.neighbors_v4)));
     let v6 = table("ndisc_cache", "ipv6").map(|pair| (pair, since(|r| r.neighbors_v6)));
-    for (words, found) in [("IPv4 neighbours", v4), ("IPv6 neighbours", v6)] {
-        if let Some((pair, drops)) = found {
+    for (words, table) in [("IPv4 neighbours", v4), ("IPv6 neighbours", v6)] {
+        if let Some((pair, drops)) = table {
             let mut used = Use::new("neighbors", words, pair);
             used.drops = drops;
-            uses.push(used);
+            found.push(used);
         }
     }
-    uses
+    found
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::figures::opt_int;
+use super::figures::{add, opt_int};
 use super::look::{Look, Looking, Sampler};
 use super::network::{GRANT, Net, Route, api_addresses, best, is_link_local};
 use super::scene::Scene;
@@ -77,11 +77,11 @@ impl Sampler for Links {
             };
             let read = || counts(&net.text(host, "dev").unwrap_or_default());
             let (before, after) = window::twice(scene, window::LENGTH, read).await;
-            let routed = routed(scene, &routes);
-            let devices = devices(host, net, &names, (&routed, &self.known));
-            let uplinks = uplinks(&devices, &routed, &self.known);
-            if !routed.is_empty() {
-                self.known.clone_from(&routed);
+            let in_use = routed(scene, &routes);
+            let devices = devices(host, net, &names, (&in_use, &self.known));
+            let uplinks = uplinks(&devices, &in_use, &self.known);
+            if !in_use.is_empty() {
+                self.known.clone_from(&in_use);
             }
             for gone in uplinks.iter().filter(|u| !devices.iter().any(|d| d.name == **u)) {
                 let fact = Fact::new(Kind::Link)
@@ -233,10 +233,10 @@ fn say(look: &mut Look, device: &Device, uplink: bool, rates: Option<(&Counts, &
     };
     let (errors, drops) = (rate(|c| c.0), rate(|c| c.1));
     if let Some((errors, drops)) = errors.zip(drops) {
-        text += &format!("  {errors} errors/s, {drops} dropped/s");
+        add(&mut text, format_args!("  {errors} errors/s, {drops} dropped/s"));
     }
     if let Some(mtu) = device.mtu {
-        text += &format!("  MTU {mtu}");
+        add(&mut text, format_args!("  MTU {mtu}"));
     }
     fact = opt_int(fact, "errors_s", errors);
     fact = opt_int(fact, "drops_s", drops);

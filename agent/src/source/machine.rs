@@ -1,6 +1,6 @@
 //! The machine: how long it is up, time it lost in sleep, time steps between looks, and a shutdown that is ordered.
 //!
-//! Sleep is what `CLOCK_BOOTTIME` counts and `CLOCK_MONOTONIC` does not (clock_gettime(2)). A paused virtual machine may
+//! Sleep is what `CLOCK_BOOTTIME` counts and `CLOCK_MONOTONIC` does not (`clock_gettime(2)`). A paused virtual machine may
 //! lose time in no clock but the wall's, when that is set again: this is stated as a jump of the clock, since a person may
 //! have set it as well. A shutdown is read from what logind writes below /run; one that is under way shows no earlier
 //! than logins are refused for it.
@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use procfs::{FromRead, Uptime};
 
+use super::figures::add;
 use super::look::{Look, Looking, Reading, Sampler};
 use super::scene::Scene;
 use crate::clock::Now;
@@ -81,27 +82,27 @@ fn state(look: &mut Look, (uptime, now, shutdown): (Option<u64>, Option<Now>, Op
     let mut text = String::from("machine");
     let mut fact = Fact::new(Kind::MachineState);
     if let Some(uptime) = uptime {
-        text += &format!("  up for {uptime} s");
+        add(&mut text, format_args!("  up for {uptime} s"));
         fact = fact.with_int("uptime_s", uptime as i64);
     }
     if let Some(now) = now {
         let asleep = asleep(now) / 1_000_000;
         if asleep > 0 {
-            text += &format!(", asleep for {asleep} s of them");
+            add(&mut text, format_args!(", asleep for {asleep} s of them"));
         }
         fact = fact.with_int("asleep_s", asleep as i64);
     }
     if let Some((word, why)) = shutdown {
-        text += &format!("  {why}");
+        add(&mut text, format_args!("  {why}"));
         fact = fact.with("shutdown", word);
     }
     if let (Some(now), Some(last)) = (now, last) {
-        let lost = asleep(now).saturating_sub(asleep(last));
-        let lost = if lost >= STEP { lost / 1_000_000 } else { 0 };
-        if lost > 0 {
-            text += &format!("  it slept for {lost} s since the last look");
+        let more = asleep(now).saturating_sub(asleep(last));
+        let slept = if more >= STEP { more / 1_000_000 } else { 0 };
+        if slept > 0 {
+            add(&mut text, format_args!("  it slept for {slept} s since the last look"));
         }
-        fact = fact.with_int("frozen_for_s", lost as i64);
+        fact = fact.with_int("frozen_for_s", slept as i64);
     }
     look.saw(text, fact);
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use procfs::{FromRead, Meminfo};
 
-use super::figures::{keyed, mib, opt_int, percent};
+use super::figures::{add, keyed, mib, opt_int, percent};
 use super::look::{Look, Looking, Sampler};
 use super::scene::Scene;
 use super::window::{self, Elapsed};
@@ -81,17 +81,23 @@ fn say(look: &mut Look, info: &Meminfo, rates: Option<(Counters, Counters, Elaps
     let swap_used = info.swap_total.saturating_sub(info.swap_free);
     let mut text = format!("memory  total {} MiB", mib(info.mem_total));
     if let Some(available) = info.mem_available {
-        text += &format!(
-            "  available {} MiB ({} %)",
-            mib(available),
-            percent(available, info.mem_total).unwrap_or(0)
+        add(
+            &mut text,
+            format_args!(
+                "  available {} MiB ({} %)",
+                mib(available),
+                percent(available, info.mem_total).unwrap_or(0)
+            ),
         );
     }
     if let Some(cache) = cache {
-        text += &format!("  file cache {} MiB", mib(cache));
+        add(&mut text, format_args!("  file cache {} MiB", mib(cache)));
     }
     match percent(swap_used, info.swap_total) {
-        Some(used) => text += &format!("  swap {used} % of {} MiB", mib(info.swap_total)),
+        Some(used) => add(
+            &mut text,
+            format_args!("  swap {used} % of {} MiB", mib(info.swap_total)),
+        ),
         None => text += "  no swap",
     }
     let rate = |of: fn(&Counters) -> Option<u64>| {
@@ -100,13 +106,16 @@ fn say(look: &mut Look, info: &Meminfo, rates: Option<(Counters, Counters, Elaps
     };
     let (major, refaults) = (rate(|c| c.major), rate(|c| c.refaults));
     if let Some(major) = major {
-        text += &format!("  {major} major faults/s");
+        add(&mut text, format_args!("  {major} major faults/s"));
     }
     if let Some(refaults) = refaults {
-        text += &format!("  {refaults} pages read back/s");
+        add(&mut text, format_args!("  {refaults} pages read back/s"));
     }
     if let Some(kills) = kills.filter(|k| *k > 0) {
-        text += &format!("  {kills} killed for memory since the last look");
+        add(
+            &mut text,
+            format_args!("  {kills} killed for memory since the last look"),
+        );
     }
     let mut fact = Fact::new(Kind::Memory).with_int("total_mb", mib(info.mem_total));
     fact = opt_int(fact, "available_mb", info.mem_available.map(mib));
@@ -141,7 +150,7 @@ fn counters(vmstat: &str) -> Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::test_scene::{captured, fixture, run};
+    use crate::source::test_scene::{captured, fixture, fixture_dir, run};
 
     #[test]
     fn thrashing_shows_in_figures() {
@@ -171,11 +180,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_captured_healthy_node() {
-        let look = run(
-            &mut Memory::default(),
-            &captured(&crate::source::test_scene::fixture_dir("healthy")),
-        )
-        .await;
+        let look = run(&mut Memory::default(), &captured(fixture_dir("healthy"))).await;
         let fact = &look.readings[0].facts[0];
         assert!(fact.int("available_percent").unwrap() > 50);
         assert_eq!(fact.int("swap_total_mb"), Some(0));

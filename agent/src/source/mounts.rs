@@ -56,14 +56,12 @@ impl Mounts {
     /// The node's table; where it is not mounted, this process's own one with the paths of the node in it.
     pub(super) fn of(host: &Host) -> Result<Self, Unreadable> {
         match host.text("/proc/1/mountinfo") {
-            Ok(text) => return Ok(Self::parse(&text)),
+            Ok(text) => Ok(Self::parse(&text)),
             // A captured node may have the short table only.
-            Err(why) if !host.is_live() => {
-                return host
-                    .text("/proc/mounts")
-                    .map(|t| Self::parse_short(&t))
-                    .map_err(|_| why);
-            }
+            Err(why) if !host.is_live() => host
+                .text("/proc/mounts")
+                .map(|t| Self::parse_short(&t))
+                .map_err(|_| why),
             Err(why) => {
                 let own = host.own().map(|own| Host::at(own).text("/proc/self/mountinfo"));
                 let Some(Ok(text)) = own else { return Err(why) };
@@ -170,15 +168,12 @@ fn unescaped(text: &str) -> String {
     let mut out = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let code = part.get(..3).and_then(|d| u8::from_str_radix(d, 8).ok());
-        match (code, part.get(3..)) {
-            (Some(code), Some(rest)) => {
-                out.push(char::from(code));
-                out.push_str(rest);
-            }
-            _ => {
-                out.push('\\');
-                out.push_str(part);
-            }
+        if let (Some(code), Some(rest)) = (code, part.get(3..)) {
+            out.push(char::from(code));
+            out.push_str(rest);
+        } else {
+            out.push('\\');
+            out.push_str(part);
         }
     }
     out

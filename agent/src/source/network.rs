@@ -44,7 +44,7 @@ pub(super) enum Neighbor {
     Unknown,
 }
 
-/// Flags of a route, include/uapi/linux/route.h and ipv6_route.h.
+/// Flags of a route, include/uapi/linux/route.h and `ipv6_route.h`.
 const RTF_UP: u32 = 0x1;
 const RTF_REJECT: u32 = 0x200;
 const RTF_LOCAL: u32 = 0x8000_0000;

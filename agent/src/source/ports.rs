@@ -16,7 +16,7 @@ const TABLE: u64 = 16 << 20;
 /// Peers told apart.
 const PEERS: usize = 65_536;
 
-/// State `LISTEN` (include/net/tcp_states.h).
+/// State `LISTEN` (`include/net/tcp_states.h`).
 const LISTEN: &str = "0A";
 
 /// The busiest address of the API server; where its address is not known, the busiest peer on its port, or of all.

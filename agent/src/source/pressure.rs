@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::figures::opt_int;
+use super::figures::{add, opt_int};
 use super::look::{Look, Looking, Sampler};
 use super::scene::Scene;
 use super::window::{self, Elapsed};
@@ -125,16 +125,16 @@ fn say(look: &mut Look, resource: &'static str, first: Stalls, second: Option<(S
     if let Some((second, window)) = second {
         let (some, full) = second.shares(&first, window);
         let full = full.filter(|_| has_full);
-        text += &format!("  some tasks waited {some} %");
+        add(&mut text, format_args!("  some tasks waited {some} %"));
         if let Some(full) = full {
-            text += &format!(", all {full} %");
+            add(&mut text, format_args!(", all {full} %"));
         }
-        text += &format!(" of the last {window}");
+        add(&mut text, format_args!(" of the last {window}"));
         fact = opt_int(fact.with_int("some_percent", some), "full_percent", full);
     }
-    text += &format!("  last minute: some {some60} %");
+    add(&mut text, format_args!("  last minute: some {some60} %"));
     if let Some(full) = full60 {
-        text += &format!(", all {full} %");
+        add(&mut text, format_args!(", all {full} %"));
     }
     fact = opt_int(fact.with_int("some_avg60", some60), "full_avg60", full60);
     look.saw(text, fact);

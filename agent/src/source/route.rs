@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::figures::add;
 use super::look::{Look, Looking, Sampler};
 use super::network::{GRANT, Neighbor, Net, Route, api_addresses, best};
 use super::scene::Scene;
@@ -93,8 +94,8 @@ fn say(look: &mut Look, (to, ip, route): (&'static str, Option<IpAddr>, Option<&
         }
         Some(route) => {
             match route.gateway {
-                Some(gateway) => text += &format!("  via {gateway} on {}", route.device),
-                None => text += &format!("  directly on {}", route.device),
+                Some(gateway) => add(&mut text, format_args!("  via {gateway} on {}", route.device)),
+                None => add(&mut text, format_args!("  directly on {}", route.device)),
             }
             let word = match neighbor {
                 Neighbor::Reachable => "reachable",
