@@ -3,6 +3,10 @@
 //! A source knows the node and the vocabulary of facts, never the catalog or the engine: it says what it saw, well or
 //! not, and where it could not look.
 
+pub mod certificate;
+pub mod kubeconfig;
+pub mod kubelet_config;
 pub mod look;
 pub mod registry;
 pub mod scene;
+pub mod unread;

@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::yaml::{self, Node, Value};
-use super::{ConfigFile, ConfigState, Note, Problem, environment, kubeconfig, schema};
+use super::{ConfigFile, ConfigState, Note, Problem, environment, kubeconfig, schema, visible};
 use crate::host::Host;
 
 /// Drop-ins read.
@@ -73,7 +73,7 @@ fn one(host: &Host, path: &Path, problems: &mut Vec<Problem>, notes: &mut Vec<No
     };
     let text = match host.text(path) {
         Ok(text) => text,
-        Err(e) if e.is_missing() => {
+        Err(e) if e.is_missing() && visible::is(host, path) => {
             wrong(0, "", "there is no such file".into());
             return (ConfigState::Missing, None);
         }

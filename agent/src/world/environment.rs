@@ -27,11 +27,15 @@ pub fn of(host: &Host, own: &[(String, String)], files: &[String], notes: &mut V
     found
 }
 
-/// A note for a path that could not be read.
+/// A note for a path that could not be read, or that is not mounted here.
 pub fn note(path: impl AsRef<Path>, error: &Unreadable) -> Note {
     Note {
         what: path.as_ref().display().to_string(),
-        why: error.to_string(),
+        why: if error.is_missing() {
+            format!("{}: not there, or not mounted here", path.as_ref().display())
+        } else {
+            error.to_string()
+        },
         denied: error.is_denied(),
     }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use super::yaml::{self, Node};
-use super::{Credentials, Kubeconfig, KubeconfigState, Note, environment, loadbalancer, pem};
+use super::{Credentials, Kubeconfig, KubeconfigState, Note, environment, loadbalancer, pem, visible};
 use crate::host::Host;
 
 /// Reads a kubeconfig. Whatever is wrong is in its state; where it may not be read the state is unknown and noted.
@@ -22,7 +22,9 @@ pub fn read(host: &Host, path: &Path, notes: &mut Vec<Note>) -> Kubeconfig {
     }
     let bytes = match host.read(path) {
         Ok(bytes) => Zeroizing::new(bytes),
-        Err(e) if e.is_missing() => return found.but(KubeconfigState::Missing, 0, "there is no such file"),
+        Err(e) if e.is_missing() && visible::is(host, path) => {
+            return found.but(KubeconfigState::Missing, 0, "there is no such file");
+        }
         Err(e) => {
             notes.push(environment::note(path, &e));
             return found;

@@ -18,6 +18,7 @@ pub mod schema;
 pub mod settings;
 pub mod table;
 pub mod unit;
+pub mod visible;
 pub mod words;
 pub mod yaml;
 
