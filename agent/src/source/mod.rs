@@ -6,6 +6,9 @@
 mod dns;
 pub mod lease;
 
+pub mod certificate;
+pub mod kubeconfig;
+pub mod kubelet_config;
 pub mod look;
 pub mod pass;
 pub mod probe;
@@ -44,3 +47,4 @@ pub mod route;
 #[cfg(test)]
 mod test_scene;
 mod window;
+pub mod unread;
