@@ -96,7 +96,8 @@ pub const LIVE: &[KindSpec] = &[
         ("file_state", Domain::Words(&["enabled", "disabled", "masked", "static", "generated", "transient", "indirect", "other"])),
         // in this state since so long
         ("since_s", Domain::Int), ("pid", Domain::Int), ("job", Domain::Words(&["none", "start", "stop", "restart", "other"])),
-        ("frozen", Domain::Words(YES_NO)),
+        // whether it was started at all since the boot; told apart from one that was stopped
+        ("frozen", Domain::Words(YES_NO)), ("started", Domain::Words(YES_NO)),
     ] },
     KindSpec { kind: Kind::Process, attrs: &[
         ("role", Domain::Words(ROLES)), ("state", Domain::Words(&["running", "blocked", "stopped", "zombie", "frozen", "absent"])),
@@ -157,7 +158,8 @@ pub const LIVE: &[KindSpec] = &[
         ("result", Domain::Words(&["ok", "missing", "refused", "timed-out", "full", "denied", "other"])), ("ms", Domain::Int),
         // connections that wait to be accepted
         ("waiting", Domain::Int),
-        ("cri", Domain::Words(&["ok", "timed-out", "unimplemented", "failed", "not-asked"])), ("cri_ms", Domain::Int), ("version", Domain::Text),
+        // `status-timed-out`: Version came back and Status did not
+        ("cri", Domain::Words(&["ok", "timed-out", "status-timed-out", "unimplemented", "failed", "not-asked"])), ("cri_ms", Domain::Int), ("version", Domain::Text),
         ("runtime_ready", Domain::Words(YES_NO)), ("network_ready", Domain::Words(YES_NO)), ("reason", Domain::Text), ("message", Domain::Text),
     ] },
     KindSpec { kind: Kind::ApiSocket, attrs: &[
