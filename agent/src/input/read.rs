@@ -73,6 +73,8 @@ pub fn read(
         last: em.last,
         entries: em.entries,
         sources: plan.sources,
+        observed: em.observed(),
+        timeline: em.timeline,
     })
 }
 

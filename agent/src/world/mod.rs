@@ -183,7 +183,7 @@ pub struct Settings {
     pub port: u16,
     /// `failSwapOn`.
     pub fail_swap_on: bool,
-    /// `memorySwap`/NodeSwap in use, so that swap is fine.
+    /// `memorySwap`, where `NodeSwap` is in use, so that swap is fine.
     pub swap_behavior: Option<String>,
     /// `cgroupDriver`.
     pub cgroup_driver: String,
@@ -238,4 +238,11 @@ pub struct Runtime {
     pub socket: Option<PathBuf>,
     /// Its configuration file.
     pub config_path: Option<PathBuf>,
+}
+
+impl World {
+    /// Looks for the kubelet and what belongs to it.
+    pub fn discover(_host: &crate::host::Host) -> Self {
+        Self::default()
+    }
 }
