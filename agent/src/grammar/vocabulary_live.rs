@@ -96,7 +96,8 @@ pub const LIVE: &[KindSpec] = &[
         ("file_state", Domain::Words(&["enabled", "disabled", "masked", "static", "generated", "transient", "indirect", "other"])),
         // in this state since so long
         ("since_s", Domain::Int), ("pid", Domain::Int), ("job", Domain::Words(&["none", "start", "stop", "restart", "other"])),
-        ("frozen", Domain::Words(YES_NO)),
+        // a new one for each start: what the journal's entries of that start carry
+        ("frozen", Domain::Words(YES_NO)), ("invocation", Domain::Text),
     ] },
     KindSpec { kind: Kind::Process, attrs: &[
         ("role", Domain::Words(ROLES)), ("state", Domain::Words(&["running", "blocked", "stopped", "zombie", "frozen", "absent"])),
