@@ -23,6 +23,7 @@ use crate::model::time::{Moment, Timestamp};
 use crate::pipeline::Analyzer;
 use crate::source::look::Done;
 use crate::source::pass::{self, Stand};
+use crate::source::probe::target::Service;
 use crate::source::registry;
 use crate::source::scene::{Allowed, Scene};
 use crate::world::World;
@@ -59,7 +60,12 @@ pub(super) fn run(args: &Diagnose, env: &dyn Fn(&str) -> Option<String>, io: &mu
     };
     let (node, boot) = (scene.world.node_name.clone(), boot(&scene.host));
     let end = |limit: Duration| limit.saturating_sub(Duration::from_micros(clock.since(started)));
-    let messages = start(scene, &catalog, Timestamp(started.wall.0 - since), end(deadline))?;
+    let messages = start(
+        (scene, service(env)),
+        &catalog,
+        Timestamp(started.wall.0 - since),
+        end(deadline),
+    )?;
     let mut record = Record::new(Arc::clone(&catalog), args.record.as_deref())?;
     let mut pass = collect(&messages, &mut record, &|| end(deadline))?;
     let id = boot.map(|id| format!("{:032x}", u128::from_be_bytes(id)));
@@ -79,6 +85,13 @@ fn allowed(args: &Diagnose) -> Allowed {
     }
 }
 
+/// The API server's Service, where this runs in a pod.
+fn service(env: &dyn Fn(&str) -> Option<String>) -> Option<Service> {
+    let host = env("KUBERNETES_SERVICE_HOST")?;
+    let port = env("KUBERNETES_SERVICE_PORT")?.parse().ok()?;
+    Some(Service::new(host, port))
+}
+
 /// A boot's id, as the kernel writes it in `/proc/sys/kernel/random/boot_id`.
 type Boot = [u8; 16];
 
@@ -95,7 +108,7 @@ fn boot(host: &Host) -> Option<Boot> {
 /// The reader of logs and the sources, each on a thread of its own: a disk that hangs holds neither the other nor the
 /// answer.
 fn start(
-    scene: Scene,
+    (scene, service): (Scene, Option<Service>),
     catalog: &Arc<Catalog>,
     since: Timestamp,
     limit: Duration,
@@ -113,7 +126,7 @@ fn start(
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
                 return;
             };
-            let mut samplers = registry::samplers();
+            let mut samplers = registry::samplers(service);
             let done = runtime.block_on(pass::pass(&mut samplers, &scene, limit));
             // What still hangs in a system call is left behind.
             runtime.shutdown_background();

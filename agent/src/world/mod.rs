@@ -324,10 +324,3 @@ pub struct RuntimeConfig {
     /// Why it could not be read or understood.
     pub problem: Option<String>,
 }
-
-impl World {
-    /// Looks for the kubelet and what belongs to it.
-    pub fn discover(_host: &crate::host::Host) -> Self {
-        Self::default()
-    }
-}
