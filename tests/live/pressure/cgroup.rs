@@ -32,8 +32,15 @@ impl Group {
     }
 
     fn dirs(&self) -> Vec<PathBuf> {
-        let hierarchies: &[&str] = if self.v2 { &[""] } else { &["cpu", "cpuacct", "memory", "pids", "freezer"] };
-        let mut dirs: Vec<PathBuf> = hierarchies.iter().map(|h| Path::new(ROOT).join(h).join(&self.name)).collect();
+        let hierarchies: &[&str] = if self.v2 {
+            &[""]
+        } else {
+            &["cpu", "cpuacct", "memory", "pids", "freezer"]
+        };
+        let mut dirs: Vec<PathBuf> = hierarchies
+            .iter()
+            .map(|h| Path::new(ROOT).join(h).join(&self.name))
+            .collect();
         dirs.extend(self.unified().filter(|_| !self.v2));
         dirs.sort();
         // joined controllers are links to one directory
@@ -75,7 +82,9 @@ impl Drop for Group {
             // The killed process leaves in a moment.
             for _ in 0..1000 {
                 match std::fs::remove_dir(&dir) {
-                    Err(why) if why.raw_os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) => std::thread::yield_now(),
+                    Err(why) if why.raw_os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) => {
+                        std::thread::yield_now()
+                    }
                     _ => break,
                 }
             }
@@ -90,8 +99,14 @@ async fn a_quota_and_limits_that_bind() {
     let world = group.add(&busy);
     let seen = look(&mut Cgroup, &scene(world.clone())).await;
     let free = fact(&seen, "role", "kubelet");
-    assert_eq!((free.int("cpu_quota_percent"), free.int("throttled_percent")), (None, None));
-    assert_eq!((free.int("pids"), free.int("pids_max"), free.text("frozen")), (Some(1), None, Some("no")));
+    assert_eq!(
+        (free.int("cpu_quota_percent"), free.int("throttled_percent")),
+        (None, None)
+    );
+    assert_eq!(
+        (free.int("pids"), free.int("pids_max"), free.text("frozen")),
+        (Some(1), None, Some("no"))
+    );
     assert!(free.int("memory_mb").is_some() && free.int("memory_max_mb").is_none());
 
     group.set(
@@ -99,7 +114,11 @@ async fn a_quota_and_limits_that_bind() {
         &[("cpu.cfs_period_us", "100000"), ("cpu.cfs_quota_us", "3000")],
         &[("cpu.max", "3000 100000")],
     );
-    group.set("memory", &[("memory.limit_in_bytes", "67108864")], &[("memory.max", "67108864"), ("memory.high", "33554432")]);
+    group.set(
+        "memory",
+        &[("memory.limit_in_bytes", "67108864")],
+        &[("memory.max", "67108864"), ("memory.high", "33554432")],
+    );
     group.set("pids", &[("pids.max", "2")], &[("pids.max", "2")]);
     let seen = look(&mut Cgroup, &scene(world)).await;
     let bound = fact(&seen, "role", "kubelet");
@@ -107,9 +126,15 @@ async fn a_quota_and_limits_that_bind() {
     // It wants all of a CPU and may have 3 % of one: nearly all of the look it is held.
     assert!(bound.int("throttled_percent").unwrap() >= 50, "{seen:?}");
     assert!(bound.int("throttled_periods_percent").unwrap() >= 50, "{seen:?}");
-    assert_eq!((bound.int("memory_max_mb"), bound.int("pids_percent")), (Some(64), Some(50)));
+    assert_eq!(
+        (bound.int("memory_max_mb"), bound.int("pids_percent")),
+        (Some(64), Some(50))
+    );
     if group.v2 {
-        assert_eq!((bound.int("memory_high_mb"), bound.int("high_per_min")), (Some(32), Some(0)));
+        assert_eq!(
+            (bound.int("memory_high_mb"), bound.int("high_per_min")),
+            (Some(32), Some(0))
+        );
     }
     // Pressure is accounted by cgroup in the version 2 tree only.
     let accounted = group.unified().is_some_and(|dir| dir.join("cpu.pressure").exists());

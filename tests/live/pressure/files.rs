@@ -45,21 +45,36 @@ async fn space_inodes_and_read_only() {
     mount(path, "size=4m,nr_inodes=64");
     let seen = look(&mut Filesystem::default(), &scene(world.clone())).await;
     let healthy = fact(&seen, "role", "kubelet");
-    assert_eq!((healthy.int("used_percent"), healthy.int("free_mb")), (Some(0), Some(4)));
-    assert_eq!((healthy.text("read_only"), healthy.text("answers")), (Some("no"), Some("yes")));
+    assert_eq!(
+        (healthy.int("used_percent"), healthy.int("free_mb")),
+        (Some(0), Some(4))
+    );
+    assert_eq!(
+        (healthy.text("read_only"), healthy.text("answers")),
+        (Some("no"), Some("yes"))
+    );
     assert_eq!(healthy.text("fs"), Some("tmpfs"));
     assert!(fact(&seen, "role", "root").int("used_percent").is_some());
 
-    sh(&format!("dd if=/dev/zero of={0}/x bs=1M count=9 2>/dev/null || true", path.display()));
+    sh(&format!(
+        "dd if=/dev/zero of={0}/x bs=1M count=9 2>/dev/null || true",
+        path.display()
+    ));
     let seen = look(&mut Filesystem::default(), &scene(world.clone())).await;
     let full = fact(&seen, "role", "kubelet");
     assert_eq!((full.int("used_percent"), full.int("free_mb")), (Some(100), Some(0)));
     assert!(full.int("inodes_used_percent").unwrap() < 50);
 
-    sh(&format!("rm {0}/x; for n in $(seq 100); do : 2>/dev/null >{0}/$n || break; done", path.display()));
+    sh(&format!(
+        "rm {0}/x; for n in $(seq 100); do : 2>/dev/null >{0}/$n || break; done",
+        path.display()
+    ));
     let seen = look(&mut Filesystem::default(), &scene(world.clone())).await;
     let inodes = fact(&seen, "role", "kubelet");
-    assert_eq!((inodes.int("inodes_used_percent"), inodes.int("used_percent")), (Some(100), Some(0)));
+    assert_eq!(
+        (inodes.int("inodes_used_percent"), inodes.int("used_percent")),
+        (Some(100), Some(0))
+    );
 
     sh(&format!("mount -o remount,ro {}", path.display()));
     let seen = look(&mut Filesystem::default(), &scene(world)).await;
@@ -68,19 +83,28 @@ async fn space_inodes_and_read_only() {
 
 #[tokio::test]
 async fn a_read_only_root_as_a_pod_sees_it_is_the_nodes_affair() {
-    if !inside("files::a_read_only_root_as_a_pod_sees_it_is_the_nodes_affair", &NAMESPACES) {
+    if !inside(
+        "files::a_read_only_root_as_a_pod_sees_it_is_the_nodes_affair",
+        &NAMESPACES,
+    ) {
         return;
     }
     // The agent's own mount of a directory is read-only; the node's is not.
     let dir = tempfile::tempdir().unwrap();
     let node = dir.path().join("host");
-    sh(&format!("mkdir -p {0}/proc {0}/var/log; mount --bind / {0}; mount -o remount,bind,ro {0}", node.display()));
+    sh(&format!(
+        "mkdir -p {0}/proc {0}/var/log; mount --bind / {0}; mount -o remount,bind,ro {0}",
+        node.display()
+    ));
     sh(&format!("mount -t proc proc {}/proc", node.display()));
     let mut scene = scene(World::default());
     scene.host = whynotready::host::Host::at(&node).beside("/");
     let seen = look(&mut Filesystem::default(), &scene).await;
     let root = fact(&seen, "role", "root");
-    assert_eq!((root.text("read_only"), root.text("answers")), (Some("no"), Some("yes")));
+    assert_eq!(
+        (root.text("read_only"), root.text("answers")),
+        (Some("no"), Some("yes"))
+    );
 }
 
 #[tokio::test]
@@ -113,15 +137,24 @@ async fn who_waits_for_it_is_blocked() {
     let (dir, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let scene = scene(World::default());
     let healthy = look(&mut Blocked, &scene).await;
-    assert_eq!((healthy.readings[0].facts[0].int("count"), healthy.blind.len()), (Some(0), 0));
+    assert_eq!(
+        (healthy.readings[0].facts[0].int("count"), healthy.blind.len()),
+        (Some(0), 0)
+    );
 
     let mut daemon = silent(dir.path());
     let named = copy.path().join("waits-for-io");
     sh(&format!("cp $(command -v stat) {}", named.display()));
     let waiting = Running::sh(&format!("exec {} -f {}", named.display(), dir.path().display()));
-    let seen = until(&mut Blocked, &scene, |seen| seen.readings[0].facts[0].int("count") == Some(1)).await;
+    let seen = until(&mut Blocked, &scene, |seen| {
+        seen.readings[0].facts[0].int("count") == Some(1)
+    })
+    .await;
     let blocked = &seen.readings[0].facts[0];
-    assert_eq!((blocked.text("names"), blocked.text("where")), (Some("waits-for-io"), Some("fuse_get_req")));
+    assert_eq!(
+        (blocked.text("names"), blocked.text("where")),
+        (Some("waits-for-io"), Some("fuse_get_req"))
+    );
     daemon.tell("go");
     drop((daemon, waiting));
 }
@@ -140,7 +173,11 @@ async fn a_node_that_is_not_mounted_is_a_gap() {
 }
 
 /// Looks until it is seen.
-async fn until(sampler: &mut dyn Sampler, scene: &whynotready::source::scene::Scene, right: impl Fn(&Look) -> bool) -> Look {
+async fn until(
+    sampler: &mut dyn Sampler,
+    scene: &whynotready::source::scene::Scene,
+    right: impl Fn(&Look) -> bool,
+) -> Look {
     let mut last = Look::default();
     for _ in 0..30 {
         last = look(sampler, scene).await;

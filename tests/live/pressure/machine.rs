@@ -48,7 +48,15 @@ async fn all_at_once_on_this_machine() {
         assert!(one.in_time, "{one:?}");
     }
     // Root on a machine of any kind sees these.
-    for source in ["memory", "cpu", "filesystem", "limits", "blocked-tasks", "route", "machine"] {
+    for source in [
+        "memory",
+        "cpu",
+        "filesystem",
+        "limits",
+        "blocked-tasks",
+        "route",
+        "machine",
+    ] {
         let one = done.iter().find(|d| d.source == source).unwrap();
         assert!(!one.look.readings.is_empty(), "{one:?}");
     }
@@ -56,7 +64,12 @@ async fn all_at_once_on_this_machine() {
     let stalls = &done.iter().find(|d| d.source == "pressure").unwrap().look;
     assert_eq!(stalls.readings.len() + stalls.blind.len(), 3);
     for reading in &stalls.readings {
-        assert!(reading.facts[0].int("some_percent").is_some_and(|p| (0..=100).contains(&p)), "{reading:?}");
+        assert!(
+            reading.facts[0]
+                .int("some_percent")
+                .is_some_and(|p| (0..=100).contains(&p)),
+            "{reading:?}"
+        );
     }
 }
 
@@ -66,7 +79,11 @@ async fn every_source_has_a_second_look() {
     for mut sampler in all() {
         let first = look(sampler.as_mut(), &scene).await;
         let second = look(sampler.as_mut(), &scene).await;
-        assert_eq!(first.readings.is_empty(), second.readings.is_empty(), "{first:?} {second:?}");
+        assert_eq!(
+            first.readings.is_empty(),
+            second.readings.is_empty(),
+            "{first:?} {second:?}"
+        );
     }
 }
 
@@ -87,7 +104,10 @@ async fn inotify_of_root() {
     let instances = fact(&seen, "what", "inotify-instances");
     assert!(instances.int("used").unwrap() >= held.len() as i64, "{seen:?}");
     assert!(instances.int("max").unwrap() > 0);
-    assert!(fact(&seen, "what", "inotify-watches").int("used").unwrap() >= (held.len() * dirs.len()) as i64, "{seen:?}");
+    assert!(
+        fact(&seen, "what", "inotify-watches").int("used").unwrap() >= (held.len() * dirs.len()) as i64,
+        "{seen:?}"
+    );
 }
 
 /// Files that were captured have one instant: no rate is made up from them, and nothing of this machine is added.
@@ -101,7 +121,14 @@ async fn captured_files_have_no_rates() {
         for fact in seen.readings.iter().flat_map(|r| &r.facts) {
             for (name, _) in &fact.attrs {
                 let rate = name.ends_with("_s") && !["uptime_s", "asleep_s"].contains(&name.as_ref());
-                let rates = ["some_percent", "full_percent", "idle_percent", "throttled_percent", "agent_late_ms", "drops"];
+                let rates = [
+                    "some_percent",
+                    "full_percent",
+                    "idle_percent",
+                    "throttled_percent",
+                    "agent_late_ms",
+                    "drops",
+                ];
                 assert!(!rate && !rates.contains(&name.as_ref()), "{fact:?}");
             }
         }

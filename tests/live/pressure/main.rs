@@ -92,18 +92,31 @@ fn inside(test: &str, flags: &[&str]) -> bool {
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let complaint = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && said.contains("1 passed"), "{said}{complaint}");
+    assert!(
+        output.status.success() && said.contains("1 passed"),
+        "{said}{complaint}"
+    );
     false
 }
 
 /// Runs a command that must succeed.
-#[expect(clippy::disallowed_methods, reason = "the tests make the faults that the agent looks at")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests make the faults that the agent looks at"
+)]
 fn sh(script: &str) {
     let output = Command::new("sh").args(["-ec", script]).output().unwrap();
-    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{script}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
-#[expect(clippy::disallowed_methods, reason = "the tests make the faults that the agent looks at")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the tests make the faults that the agent looks at"
+)]
 fn write(path: impl AsRef<Path>, text: &str) {
     let path = path.as_ref();
     std::fs::write(path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -116,7 +129,10 @@ impl Running {
     #[expect(clippy::disallowed_methods, reason = "the tests run what the agent looks at")]
     fn sh(script: &str) -> Self {
         let mut command = Command::new("sh");
-        let child = command.args(["-ec", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let child = command
+            .args(["-ec", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
         Self(child.spawn().unwrap())
     }
 

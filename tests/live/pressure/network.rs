@@ -12,7 +12,14 @@ use whynotready::world::{Endpoint, World};
 use crate::{fact, inside, look, scene, sh};
 
 /// A network, a `/sys` and a `/proc/1` of its own.
-const NAMESPACES: [&str; 6] = ["--net", "--mount", "--propagation=private", "--pid", "--fork", "--mount-proc"];
+const NAMESPACES: [&str; 6] = [
+    "--net",
+    "--mount",
+    "--propagation=private",
+    "--pid",
+    "--fork",
+    "--mount-proc",
+];
 
 fn world() -> World {
     let mut world = World::default();
@@ -50,8 +57,14 @@ async fn a_link_that_goes_down() {
     let (scene, mut links) = (scene(world()), Links::default());
     let seen = look(&mut links, &scene).await;
     let up = fact(&seen, "device", "up0");
-    assert_eq!((up.text("role"), up.text("state"), up.text("address")), (Some("uplink"), Some("up"), Some("yes")));
-    assert_eq!((up.int("mtu"), up.int("errors_s"), up.int("drops_s")), (Some(1500), Some(0), Some(0)));
+    assert_eq!(
+        (up.text("role"), up.text("state"), up.text("address")),
+        (Some("uplink"), Some("up"), Some("yes"))
+    );
+    assert_eq!(
+        (up.int("mtu"), up.int("errors_s"), up.int("drops_s")),
+        (Some(1500), Some(0), Some(0))
+    );
     assert_eq!(seen.readings.len(), 1, "the cable's other end is no port of the node");
 
     sh("ip link set end0 down");
@@ -61,9 +74,15 @@ async fn a_link_that_goes_down() {
     sh("ip link set up0 down");
     let seen = look(&mut links, &scene).await;
     let down = fact(&seen, "role", "uplink");
-    assert_eq!((down.text("device"), down.text("state"), down.text("address")), (Some("up0"), Some("admin-down"), Some("yes")));
+    assert_eq!(
+        (down.text("device"), down.text("state"), down.text("address")),
+        (Some("up0"), Some("admin-down"), Some("yes"))
+    );
     let seen = look(&mut Routes, &scene).await;
-    assert_eq!((state(&seen, "default").0, state(&seen, "api-server").0), (Some("missing"), Some("missing")));
+    assert_eq!(
+        (state(&seen, "default").0, state(&seen, "api-server").0),
+        (Some("missing"), Some("missing"))
+    );
     // The address is still there, as the kubelet sees it.
     let seen = look(&mut Address, &scene).await;
     assert_eq!(seen.readings[0].facts[0].text("state"), Some("present"));
@@ -97,11 +116,17 @@ async fn routes_and_the_next_hop() {
 
     sh("ip route add unreachable 10.98.0.0/24");
     let seen = look(&mut Routes, &scene).await;
-    assert_eq!((state(&seen, "default").0, state(&seen, "api-server").0), (Some("present"), Some("rejected")));
+    assert_eq!(
+        (state(&seen, "default").0, state(&seen, "api-server").0),
+        (Some("present"), Some("rejected"))
+    );
 
     sh("ip route del default; ip route del unreachable 10.98.0.0/24");
     let seen = look(&mut Routes, &scene).await;
-    assert_eq!((state(&seen, "default").0, state(&seen, "api-server").0), (Some("missing"), Some("missing")));
+    assert_eq!(
+        (state(&seen, "default").0, state(&seen, "api-server").0),
+        (Some("missing"), Some("missing"))
+    );
 }
 
 #[tokio::test]
@@ -116,7 +141,10 @@ async fn an_address_that_changed() {
     sh("ip addr del 10.99.0.11/24 dev up0; ip addr add 10.99.0.12/24 dev up0");
     let seen = look(&mut Address, &scene).await;
     let changed = &seen.readings[0].facts[0];
-    assert_eq!((changed.text("state"), changed.text("has")), (Some("absent"), Some("10.99.0.12")));
+    assert_eq!(
+        (changed.text("state"), changed.text("has")),
+        (Some("absent"), Some("10.99.0.12"))
+    );
 }
 
 #[tokio::test]
@@ -127,11 +155,16 @@ async fn ports_in_use_towards_the_api_server() {
     sh("ip link set lo up; ip addr add 10.98.0.1/32 dev lo; echo 40000 40019 >/proc/sys/net/ipv4/ip_local_port_range");
     let server = std::net::TcpListener::bind("10.98.0.1:6443").unwrap();
     let address = server.local_addr().unwrap();
-    let mut held: Vec<_> = (0..15).map(|_| std::net::TcpStream::connect(address).unwrap()).collect();
+    let mut held: Vec<_> = (0..15)
+        .map(|_| std::net::TcpStream::connect(address).unwrap())
+        .collect();
     let scene = scene(world());
     let seen = look(&mut Limits::default(), &scene).await;
     let ports = fact(&seen, "what", "ephemeral-ports");
-    assert_eq!((ports.int("used"), ports.int("max"), ports.int("percent")), (Some(15), Some(20), Some(75)));
+    assert_eq!(
+        (ports.int("used"), ports.int("max"), ports.int("percent")),
+        (Some(15), Some(20), Some(75))
+    );
     while let Ok(one) = std::net::TcpStream::connect(address) {
         held.push(one);
     }
@@ -149,8 +182,22 @@ async fn a_pod_without_the_hosts_network() {
     sh("ip link add fake0 type veth peer name fake1; ip addr add 10.99.0.11/24 dev fake0; ip link set fake0 up");
     let scene = scene(world());
     let seen = look(&mut Limits::default(), &scene).await;
-    assert!(seen.blind.iter().any(|b| b.grant.as_deref() == Some("hostNetwork: true")), "{seen:?}");
-    assert!(!seen.readings.iter().any(|r| r.facts[0].text("what") == Some("ephemeral-ports")));
+    assert!(
+        seen.blind
+            .iter()
+            .any(|b| b.grant.as_deref() == Some("hostNetwork: true")),
+        "{seen:?}"
+    );
+    assert!(
+        !seen
+            .readings
+            .iter()
+            .any(|r| r.facts[0].text("what") == Some("ephemeral-ports"))
+    );
     let seen = look(&mut Address, &scene).await;
-    assert_eq!(seen.readings[0].facts[0].text("state"), Some("absent"), "the pod's address is not the node's");
+    assert_eq!(
+        seen.readings[0].facts[0].text("state"),
+        Some("absent"),
+        "the pod's address is not the node's"
+    );
 }
