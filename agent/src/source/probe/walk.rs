@@ -139,18 +139,20 @@ async fn ask(
     if depth == Depth::Light {
         return asked;
     }
-    if session.is_usable() {
-        asked.small = Some(session.get(&get(&lease_path(node), token), budget).await);
+    let answered = asked.readyz.as_ref().is_some_and(Result::is_ok);
+    if answered || session.is_usable() {
+        let path = lease_path(node);
+        asked.small = Some(get_again(&mut session, &get(&path, token), plan, (trace, budget)).await);
     }
     if session.is_usable() && !well {
         asked.livez = Some(session.get(&get("/livez", token), budget).await);
     }
-    if session.is_usable() && asked.readyz.as_ref().is_some_and(Result::is_ok) {
+    if answered {
         let ask = Ask {
             padding: PADDING,
             ..get("/readyz?verbose", token)
         };
-        let large = session.get(&ask, budget).await;
+        let large = get_again(&mut session, &ask, plan, (trace, budget)).await;
         asked.passed = large.as_ref().map(|a| a.checks().passed).unwrap_or_default();
         asked.large = Some(match large {
             Ok(_) => "ok",
@@ -159,6 +161,29 @@ async fn ask(
         });
     }
     asked
+}
+
+/// Asks, and once more over a new connection where the server has closed this one in the meantime: since 1.29 it does so
+/// after each HTTP/2 request without credentials (Kubernetes feature `UnauthenticatedHTTP2DOSMitigation`).
+async fn get_again(
+    session: &mut Session,
+    ask: &Ask<'_>,
+    plan: &Plan,
+    (trace, budget): (&Trace, &Budget),
+) -> Result<Answer, Fault> {
+    let first = session.get(ask, budget).await;
+    match &first {
+        Err(fault) if fault.error != "timed-out" => {}
+        _ => return first,
+    }
+    let mut again = Trace {
+        addresses: trace.address.into_iter().collect(),
+        ..Trace::default()
+    };
+    match dial::open(plan, None, true, budget, &mut again).await {
+        Ok(mut fresh) => fresh.get(ask, budget).await,
+        Err(_) => first,
+    }
 }
 
 fn get<'a>(path: &'a str, token: Option<&'a Zeroizing<String>>) -> Ask<'a> {
