@@ -1,6 +1,10 @@
 //! A node laid out in a directory, and one look of a source at it.
 
-#![allow(dead_code, unreachable_pub, reason = "two test targets share this module, each uses a part of it")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "two test targets share this module, each uses a part of it"
+)]
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -16,7 +16,7 @@ use whynotready::source::systemd::watch::UnitWatch;
 use whynotready::source::unit::Unit;
 use whynotready::world::{Runtime, World};
 
-use super::{Running, done, fact, look, look_until, process, scene};
+use super::{done, fact, look, look_until, process, scene};
 
 const SOCKET: &str = "run/dbus/system_bus_socket";
 const KUBELET: &str = "[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy=default.target\n";

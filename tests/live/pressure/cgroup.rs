@@ -83,7 +83,7 @@ impl Drop for Group {
             for _ in 0..1000 {
                 match std::fs::remove_dir(&dir) {
                     Err(why) if why.raw_os_error() == Some(rustix::io::Errno::BUSY.raw_os_error()) => {
-                        std::thread::yield_now()
+                        std::thread::yield_now();
                     }
                     _ => break,
                 }

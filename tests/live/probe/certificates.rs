@@ -72,7 +72,10 @@ async fn an_expired_one() {
         .iter()
         .find(|r| r.facts[0].kind == Kind::ApiCertificate)
         .expect("a reading");
-    assert_eq!(reading.began.map(|t| t.date()).as_deref(), Some("2021-01-01"));
+    assert_eq!(
+        reading.began.map(whynotready::model::time::Timestamp::date).as_deref(),
+        Some("2021-01-01")
+    );
     assert!(text(&look, Kind::Probe).contains("certificate expired"));
 }
 

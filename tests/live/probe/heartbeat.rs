@@ -64,6 +64,7 @@ impl Stand {
         Self { ca, server, files, own }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "as the samplers take it")]
     fn service(&self) -> Option<Service> {
         Some(Service {
             token: "/sa/token".into(),
