@@ -27,6 +27,23 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["model", "grammar", "clock", "host", "world", "journal", "input"],
     ),
     (
+        "daemon",
+        &[
+            "model",
+            "catalog",
+            "clock",
+            "host",
+            "world",
+            "source",
+            "bundle",
+            "config",
+            "diagnosis",
+            "pipeline",
+            "input",
+            "export",
+        ],
+    ),
+    (
         "cli",
         &[
             "model",

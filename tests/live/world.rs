@@ -82,7 +82,7 @@ async fn cert_expired() {
     assert_eq!(fact.text("rotation"), Some("overdue"));
     assert!(
         text.starts_with("/var/lib/kubelet/pki/kubelet-client-current.pem  client certificate of")
-            && text.contains("expired 2026-11-22 11:06:45 UTC, 24 h ago"),
+            && text.contains("expired 2026-11-22 11:06:44 UTC, 24 h ago"),
         "{text}"
     );
     let began = look
@@ -91,7 +91,7 @@ async fn cert_expired() {
         .find(|r| r.facts[0].text("which") == Some("client"))
         .unwrap()
         .began;
-    assert_eq!(began.unwrap().rfc3339(), "2026-11-22T11:06:45.000000Z");
+    assert_eq!(began.unwrap().rfc3339(), "2026-11-22T11:06:44.000000Z");
     // What rotation had got lies beside it.
     let (dated, _) = one(&look, Kind::CertificateFile, "which", "client-dated");
     assert!(

@@ -155,11 +155,11 @@ async fn systemd_tells_of_its_units() {
         "no journald among the units of a user"
     );
 
+    manager.control(&["enable", "kubelet.service"]);
+    manager.control(&["daemon-reload"]);
     let mut watch = UnitWatch::open(&manager.socket(), &["kubelet.service".to_owned()])
         .await
         .unwrap();
-    manager.control(&["enable", "kubelet.service"]);
-    manager.control(&["daemon-reload"]);
     manager.control(&["start", "kubelet.service"]);
     assert_eq!(watch.changed().await.unwrap(), "kubelet.service");
     let seen = look_until(&mut unit, &scene, |l| word(l, 0, "sub") == Some("running")).await;

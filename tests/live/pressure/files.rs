@@ -66,7 +66,7 @@ async fn space_inodes_and_read_only() {
     assert!(full.int("inodes_used_percent").unwrap() < 50);
 
     sh(&format!(
-        "rm {0}/x; for n in $(seq 100); do : 2>/dev/null >{0}/$n || break; done",
+        "rm {0}/x; for n in $(seq 100); do true 2>/dev/null >{0}/$n || break; done",
         path.display()
     ));
     let seen = look(&mut Filesystem::default(), &scene(world.clone())).await;
