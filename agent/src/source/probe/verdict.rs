@@ -23,9 +23,7 @@ pub(crate) fn verdict(outcome: &Outcome) -> Verdict {
     let small = outcome.small.as_ref().and_then(|r| r.as_ref().ok());
     let first = ready.or(small);
     let failed = ready.map(|a| a.checks().failed).unwrap_or_default();
-    let etcd = if outcome.etcd == Some(false) {
-        Some("failed")
-    } else if failed.iter().any(|c| c.starts_with("etcd")) {
+    let etcd = if outcome.etcd == Some(false) || failed.iter().any(|c| c.starts_with("etcd")) {
         Some("failed")
     } else {
         outcome.passed.iter().any(|c| c == "etcd").then_some("ok")
