@@ -202,7 +202,10 @@ async fn a_crash_loop_shows_its_restarts_and_exit_code() {
     manager.control(&["start", "containerd.service"]);
     let restarts = |l: &Look| l.readings.get(1).and_then(|r| r.facts[0].int("restarts"));
     let seen = look_until(&mut unit, &scene, |l| {
-        restarts(l).is_some_and(|n| n >= 2) && word(l, 1, "sub") == Some("auto-restart")
+        // State and result are two questions to systemd, and a restart may fall between them.
+        restarts(l).is_some_and(|n| n >= 2)
+            && word(l, 1, "sub") == Some("auto-restart")
+            && word(l, 1, "result") == Some("exit-code")
     })
     .await;
     let runtime = &seen.readings[1].facts[0];
