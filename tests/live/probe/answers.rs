@@ -297,6 +297,30 @@ async fn the_service_and_other_api_servers_are_asked_too() {
     assert!(!fake.seen().is_empty() && fake.seen().iter().all(|s| s.authorization.is_none()));
 }
 
+/// The server closes after each answer, and who takes the next connection has another certificate: a token that the first
+/// one got is not shown to it.
+#[tokio::test]
+async fn a_token_is_not_shown_to_another_server_at_the_second_connection() {
+    let (ca, other) = (Authority::new(VALID), Authority::new(VALID));
+    for (later, shown) in [(&ca, true), (&other, false)] {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let (first, later) = (ca.issue(&["127.0.0.1"], VALID), later.issue(&["127.0.0.1"], VALID));
+        let server = Server::changing(&first, &later, asked.clone()).await;
+        let own = Files::new(&[("sa/token", "secret-token\n"), ("sa/ca.crt", &ca.pem)]);
+        let service = Service {
+            token: "/sa/token".into(),
+            ca: "/sa/ca.crt".into(),
+            own: whynotready::host::Host::at(own.path()),
+            ..Service::new("127.0.0.1", server.port)
+        };
+        let files = Files::new(&[]);
+        look(&mut ApiProbe::new(Some(service)), &scene(&files, None, "")).await;
+        assert!(server.connections() > 1, "the first connection is not enough");
+        let asked = asked.lock().expect("unpoisoned").join("\n");
+        assert_eq!(asked.contains("secret-token"), shown, "{asked}");
+    }
+}
+
 #[tokio::test]
 async fn where_nothing_can_be_asked() {
     let files = Files::new(&[]);

@@ -3,7 +3,7 @@
 use whynotready::grammar::fact::Kind;
 use whynotready::source::probe::sampler::ApiProbe;
 
-use crate::router::Router;
+use crate::router::{Router, Routes};
 use crate::scenes::{Files, endpoint, fact, look, probe, says, scene, text};
 use crate::servers::{Authority, Server, VALID, healthy};
 
@@ -45,6 +45,19 @@ async fn a_packet_filter_drops_or_rejects() {
     // Nobody has that address: the neighbour does not answer.
     let look = probe("10.213.31.77", 6443, "").await;
     assert_eq!(fact(&look, Kind::Probe).text("stage"), Some("connect"));
+}
+
+/// Routes of this node that lead nowhere, to addresses that nobody has.
+#[tokio::test]
+async fn a_route_says_no() {
+    let _routes = Routes::new(34, &["blackhole", "unreachable", "prohibit"]);
+    for (last, error) in [(1, "invalid-argument"), (2, "no-route"), (3, "permission-denied")] {
+        let look = probe(&format!("10.213.34.{last}"), 6443, "").await;
+        assert_eq!(
+            says(fact(&look, Kind::Probe), &["ok", "stage", "error"]),
+            format!("no connect {error}")
+        );
+    }
 }
 
 /// A path that loses what is larger than 1200 bytes and tells nobody: the server is here, the way to it leads through the
@@ -101,12 +114,12 @@ async fn one_of_two_addresses_shows_a_bad_certificate() {
     let ca = Authority::new(VALID);
     let good = Server::https("127.0.0.2:0", &ca.issue(&["api.lab.test"], VALID), 9, healthy).await;
     let address = format!("127.0.0.3:{}", good.port);
-    let _bad = Server::https(&address, &ca.issue(&["api.lab.test"], VALID), 9, |_| {
-        crate::servers::Reply::Answer(503, "no")
-    })
-    .await;
+    let other = Authority::new(VALID).issue(&["api.lab.test"], VALID);
+    let _bad = Server::https(&address, &other, 9, healthy).await;
     let files = Files::new(&[("etc/hosts", "127.0.0.2 api.lab.test\n127.0.0.3 api.lab.test\n")]);
     let scene = scene(&files, Some(endpoint("api.lab.test", good.port)), &ca.pem);
     let look = look(&mut ApiProbe::new(None), &scene).await;
     assert_eq!(says(fact(&look, Kind::Probe), PROBE), "yes done - 2 1");
+    let text = text(&look, Kind::Probe);
+    assert!(text.contains("(127.0.0.3: TLS x509 unknown authority after "), "{text}");
 }

@@ -32,7 +32,8 @@ impl Router {
             assert!(run("ip", &command, ""), "ip {command}: root and iproute2 are needed");
         }
         let inside = format!("netns exec {name}");
-        assert!(run("ip", &format!("{inside} sysctl -qw net.ipv4.ip_forward=1"), ""));
+        let forward = format!("{inside} tee /proc/sys/net/ipv4/ip_forward");
+        assert!(run("ip", &forward, "1"), "the router forwards");
         let rules = format!("table ip t {{\n{}\n}}\n", rules.replace("HERE", &here));
         assert!(run("ip", &format!("{inside} nft -f -"), &rules), "nftables is needed");
         router
@@ -58,11 +59,40 @@ impl Drop for Router {
     }
 }
 
+/// Routes to `10.213.N.1`, `.2` and so on of these types, gone when they are dropped.
+pub(crate) struct Routes(Vec<String>);
+
+impl Routes {
+    pub(crate) fn new(number: u8, types: &[&str]) -> Self {
+        let all = types.iter().enumerate();
+        let routes = Self(
+            all.map(|(at, kind)| format!("{kind} 10.213.{number}.{}/32", at + 1))
+                .collect(),
+        );
+        for route in &routes.0 {
+            assert!(
+                run("ip", &format!("route replace {route}"), ""),
+                "ip route: root and iproute2 are needed"
+            );
+        }
+        routes
+    }
+}
+
+impl Drop for Routes {
+    fn drop(&mut self) {
+        for route in &self.0 {
+            run("ip", &format!("route del {route}"), "");
+        }
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "a test may run ip(8)")]
 fn run(program: &str, arguments: &str, input: &str) -> bool {
     let mut child = Command::new(program)
         .args(arguments.split(' '))
         .stdin(Stdio::piped())
+        .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("installed");

@@ -167,6 +167,40 @@ impl Server {
     }
 }
 
+impl Server {
+    /// One answer a connection, over HTTP/1.1: the first with the certificate `first`, all others with `later`, and what
+    /// those others were asked.
+    pub(crate) async fn changing(first: &Pair, later: &Pair, asked: Arc<Mutex<Vec<String>>>) -> Self {
+        let (first, later) = (acceptor(first, false), acceptor(later, false));
+        let count = AtomicUsize::new(0);
+        Self::raw("127.0.0.1:0", move |stream| {
+            let is_first = count.fetch_add(1, Ordering::SeqCst) == 0;
+            let acceptor = if is_first { first.clone() } else { later.clone() };
+            let asked = asked.clone();
+            async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else {
+                    return;
+                };
+                let mut head = Vec::new();
+                while !head.ends_with(b"\r\n\r\n") {
+                    let Ok(byte) = stream.read_u8().await else { return };
+                    head.push(byte);
+                }
+                if !is_first {
+                    asked
+                        .lock()
+                        .expect("unpoisoned")
+                        .push(String::from_utf8_lossy(&head).into_owned());
+                }
+                let answer = b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
+                let _ = stream.write_all(answer).await;
+                let _ = stream.shutdown().await;
+            }
+        })
+        .await
+    }
+}
+
 fn acceptor(pair: &Pair, h2: bool) -> TlsAcceptor {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pair.key.clone()));

@@ -56,3 +56,26 @@ impl Budget {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn the_last_stages_have_what_is_left_of_the_whole() {
+        let time = Arc::new(AtomicU64::new(5_000_000));
+        let told = time.clone();
+        let clock = Clock::from_fn(move || Now {
+            monotonic: told.load(Ordering::SeqCst),
+            ..Now::default()
+        });
+        let budget = Budget::new(&clock, Duration::from_secs(3));
+        for (gone, left) in [(0, 3_000), (5_400, 3_000), (7_000, 1_400), (8_400, 0), (60_000, 0)] {
+            time.store(5_000_000 + gone * 1000, Ordering::SeqCst);
+            assert_eq!(budget.stage(), Duration::from_millis(left));
+        }
+    }
+}

@@ -198,8 +198,9 @@ async fn get_again(
         ..Trace::default()
     };
     match dial::open(plan, None, true, budget, &mut again).await {
-        Ok(mut fresh) => fresh.get(ask, budget).await,
-        Err(_) => first,
+        // A new connection is a new server until its certificate is judged.
+        Ok(mut fresh) if again.good || ask.token.is_none() => fresh.get(ask, budget).await,
+        Ok(_) | Err(_) => first,
     }
 }
 
@@ -252,7 +253,9 @@ async fn compare(plan: &Plan, others: &[SocketAddr], budget: &Budget) -> Vec<(So
             Ok(mut session) => session.get(&get("/readyz", None), budget).await,
             Err(fault) => Err(fault),
         };
+        let shown = trace.judged.as_ref().and_then(|j| j.error);
         let fault = match answer {
+            Ok(_) if shown.is_some() => shown.map(|error| Fault::new(Stage::Tls, error, trace.tls.unwrap_or(0))),
             Ok(answer) => readiness_error(&answer).map(|error| Fault::new(Stage::Done, error, answer.took)),
             Err(fault) => Some(fault),
         };
