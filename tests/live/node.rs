@@ -60,6 +60,16 @@ impl Node {
         );
     }
 
+    /// Says when a file was written last (RFC 3339).
+    pub fn written(&self, path: &str, at: &str) {
+        let at: jiff::Timestamp = at.parse().expect("a time");
+        let file = std::fs::File::options()
+            .write(true)
+            .open(self.at(path))
+            .expect("a file");
+        file.set_modified(at.into()).expect("set");
+    }
+
     pub fn remove(&self, path: &str) {
         std::fs::remove_file(self.at(path)).expect("removed");
     }

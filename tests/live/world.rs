@@ -85,13 +85,17 @@ async fn cert_expired() {
             && text.contains("expired 2026-11-22 11:06:44 UTC, 24 h ago"),
         "{text}"
     );
-    let began = look
-        .readings
-        .iter()
-        .find(|r| r.facts[0].text("which") == Some("client"))
-        .unwrap()
-        .began;
-    assert_eq!(began.unwrap().rfc3339(), "2026-11-22T11:06:44.000000Z");
+    // Since its end, or since it was put there; a time of the future is another clock's.
+    for (written, since) in [
+        ("2026-11-01T00:00:00Z", "2026-11-22T11:06:44.000000Z"),
+        ("2026-11-23T11:06:46Z", "2026-11-23T11:06:46.000000Z"),
+        ("2026-12-01T00:00:00Z", "2026-11-22T11:06:44.000000Z"),
+    ] {
+        node.written("/var/lib/kubelet/pki/kubelet-client-current.pem", written);
+        let look = node.look(&mut Certificates::new()).await;
+        let began = look.readings.iter().find_map(|r| r.began);
+        assert_eq!(began.unwrap().rfc3339(), since);
+    }
     // What rotation had got lies beside it.
     let (dated, _) = one(&look, Kind::CertificateFile, "which", "client-dated");
     assert!(
