@@ -13,6 +13,7 @@ use std::time::Duration;
 use super::look::{Look, Looking, Reading, Sampler, blocking};
 use super::scene::Scene;
 use super::sock_diag::{self, Detail};
+use super::task;
 use super::tcp_table::{self, ESTABLISHED, LISTEN, RETRANSMIT, Row, SYN_SENT, TIME_WAIT};
 use crate::grammar::fact::{Fact, Kind};
 use crate::host::{Host, Unreadable};
@@ -190,9 +191,14 @@ fn inodes(host: &Host, pid: u32) -> Option<HashSet<u64>> {
 /// A cgroup's id is its directory's inode (64-bit kernels from 5.6).
 fn cgroup_id(host: &Host, kubelet: &Process) -> Option<u64> {
     let groups = host.text(format!("/proc/{}/cgroup", kubelet.pid)).ok()?;
-    let path = groups.lines().find_map(|l| l.strip_prefix("0::"))?;
+    let path = groups
+        .lines()
+        .find_map(|l| l.strip_prefix("0::"))
+        .map(task::from_root)?;
     // The whole node's group says nothing.
-    (path != "/").then_some(())?;
+    if matches!(path, "/" | "") {
+        return None;
+    }
     ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"]
         .iter()
         .filter(|root| host.metadata(format!("{root}/cgroup.controllers")).is_ok())

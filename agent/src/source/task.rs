@@ -70,6 +70,16 @@ pub fn read(host: &Host, pid: u32) -> Result<Task, Unreadable> {
     })
 }
 
+/// A path of `/proc/PID/cgroup` from the hierarchy's root on. To a process in a cgroup name space of its own, as in a pod,
+/// the kernel shows what lies outside as `/../../system.slice/…`: as many steps up as that name space is deep.
+pub fn from_root(path: &str) -> &str {
+    let mut path = path;
+    while let Some(rest) = path.strip_prefix("/..") {
+        path = rest;
+    }
+    path
+}
+
 /// Where in the kernel a thread waits; `None` where it does not or where this process may not know.
 pub fn wchan(host: &Host, pid: u32, tid: u32) -> Option<String> {
     let text = host.text(format!("/proc/{pid}/task/{tid}/wchan")).ok()?;
@@ -120,13 +130,51 @@ fn frozen(host: &Host, dir: &str) -> bool {
         let mut parts = line.splitn(3, ':').skip(1);
         match (parts.next(), parts.next()) {
             (Some(""), Some(path)) => ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].iter().any(|root| {
-                let events = host.text(format!("{root}{path}/cgroup.events")).unwrap_or_default();
+                let events = host
+                    .text(format!("{root}{}/cgroup.events", from_root(path)))
+                    .unwrap_or_default();
                 events.lines().any(|l| l == "frozen 1")
             }),
             (Some(controllers), Some(path)) if controllers.split(',').any(|c| c == "freezer") => host
-                .text(format!("/sys/fs/cgroup/freezer{path}/freezer.state"))
+                .text(format!("/sys/fs/cgroup/freezer{}/freezer.state", from_root(path)))
                 .is_ok_and(|s| s.trim() == "FROZEN"),
             _ => false,
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(root: &std::path::Path, path: &str, text: &str) {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        #[expect(clippy::disallowed_methods, reason = "a test makes its own files")]
+        std::fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn a_frozen_cgroup_is_seen_from_within_another_name_space() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::at(dir.path());
+        put(
+            dir.path(),
+            "proc/812/cgroup",
+            "0::/../../../system.slice/kubelet.service\n",
+        );
+        assert!(!frozen(&host, "/proc/812"));
+        put(
+            dir.path(),
+            "sys/fs/cgroup/system.slice/kubelet.service/cgroup.events",
+            "populated 1\nfrozen 1\n",
+        );
+        assert!(frozen(&host, "/proc/812"));
+    }
+
+    #[test]
+    fn a_process_that_is_not_there_is_missing() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(read(&Host::at(dir.path()), 812).unwrap_err().is_missing());
+    }
 }
