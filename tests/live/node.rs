@@ -7,16 +7,15 @@
 )]
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use whynotready::clock::{Clock, Now};
-use whynotready::grammar::fact::{Fact, Kind, Value};
-use whynotready::grammar::vocabulary::{self, Domain};
+use whynotready::grammar::fact::{Fact, Kind};
 use whynotready::host::Host;
 use whynotready::model::time::Timestamp;
-use whynotready::source::look::{Look, Sampler, run};
+use whynotready::source::look::{Look, Sampler};
 use whynotready::source::scene::{Allowed, Scene};
 use whynotready::world::World;
+use whynotready_tests::source;
 
 /// A copy of a fixture that a test may change.
 pub struct Node {
@@ -100,29 +99,7 @@ impl Node {
             world,
             allowed: self.allowed,
         };
-        let done = run(sampler, &scene, Duration::from_mins(1)).await;
-        for reading in &done.look.readings {
-            assert!(!reading.text.contains('\n'), "{}", reading.text);
-            for fact in &reading.facts {
-                assert!(done.in_time && sampler.kinds().contains(&fact.kind), "{fact:?}");
-                spelled(fact);
-            }
-        }
-        done.look
-    }
-}
-
-/// Every attribute and word is of the vocabulary.
-fn spelled(fact: &Fact) {
-    let spec = vocabulary::spec(fact.kind).expect("a kind");
-    for (name, value) in &fact.attrs {
-        let domain = spec.attrs.iter().find(|(n, _)| n == name).map(|(_, d)| *d);
-        let fits = match (domain, value) {
-            (Some(Domain::Words(words)), Value::Text(text)) => words.contains(&&**text),
-            (Some(Domain::Text), Value::Text(_)) | (Some(Domain::Int), Value::Int(_)) => true,
-            _ => false,
-        };
-        assert!(fits, "{name} in {fact:?}");
+        source::look(sampler, &scene).await
     }
 }
 

@@ -5,3 +5,4 @@ pub mod corpus;
 pub mod diagnoses;
 pub mod run;
 pub mod score;
+pub mod source;

@@ -3,6 +3,7 @@
 use super::fact::{Fact, Kind};
 use super::line::{Level, Line, Parsed};
 use super::scan::{after, duration_ms};
+use super::vocabulary::UNIT_RESULTS;
 use super::{systemd_text, unit};
 
 /// systemd's catalog (src/systemd/sd-messages.h).
@@ -35,21 +36,6 @@ const LOUD: &[&str] = &[
     "dependency-failed",
     "unkillable",
     "start-limit",
-];
-
-const RESULTS: &[&str] = &[
-    "success",
-    "exit-code",
-    "signal",
-    "core-dump",
-    "watchdog",
-    "timeout",
-    "oom-kill",
-    "start-limit-hit",
-    "dependency",
-    "resources",
-    "protocol",
-    "exec-condition",
 ];
 
 /// Parses a line of PID 1 or of one of systemd's daemons.
@@ -154,7 +140,7 @@ pub(super) fn base(named: &str, event: &'static str) -> Option<Fact> {
 
 /// A unit's result as a word of the vocabulary.
 pub(super) fn result_word(result: &str) -> &'static str {
-    RESULTS.iter().find(|r| **r == result).copied().unwrap_or("other")
+    UNIT_RESULTS.iter().find(|r| **r == result).copied().unwrap_or("other")
 }
 
 /// `status=9/KILL`, `status=1/FAILURE`.

@@ -52,6 +52,13 @@ pub const ERRORS: &[&str] = &[
     "canceled", "other",
 ];
 
+/// `Result` of a unit (`systemd.service(5)`, `$SERVICE_RESULT`); `other` stands for what is not here.
+#[rustfmt::skip] // a list of words
+pub const UNIT_RESULTS: &[&str] = &[
+    "success", "exit-code", "signal", "core-dump", "watchdog", "timeout", "oom-kill", "start-limit-hit", "dependency",
+    "resources", "protocol", "exec-condition", "other",
+];
+
 /// What part of the node a unit is.
 pub const ROLES: &[&str] = &[
     "kubelet",
@@ -133,7 +140,7 @@ pub const VOCABULARY: &[KindSpec] = &[
         // `job` tells an ordered stop from the stop half of an automatic restart
         ("job", Domain::Words(&["start", "stop", "restart", "other"])), ("job_result", Domain::Text),
         ("code", Domain::Words(&["exited", "killed", "dumped"])), ("status", Domain::Int), ("signal", Domain::Text),
-        ("result", Domain::Words(&["success", "exit-code", "signal", "core-dump", "watchdog", "timeout", "oom-kill", "start-limit-hit", "dependency", "resources", "protocol", "exec-condition", "other"])),
+        ("result", Domain::Words(UNIT_RESULTS)),
         ("restarts", Domain::Int), ("cpu_ms", Domain::Int),
     ] },
     KindSpec { kind: Kind::Shutdown, attrs: &[("what", Domain::Words(&["power-key", "poweroff", "reboot", "halt", "kexec", "started", "other"]))] },
@@ -190,6 +197,26 @@ pub fn spec(kind: Kind) -> Option<&'static KindSpec> {
 /// Whether the agent itself sees facts of this kind, rather than reading them in a log.
 pub fn is_live(kind: Kind) -> bool {
     LIVE.iter().any(|s| s.kind == kind)
+}
+
+/// Whether a fact holds only what its kind may hold, each attribute once; the error names what does not.
+pub fn check(fact: &Fact) -> Result<(), String> {
+    let kind = fact.kind.word();
+    let known = spec(fact.kind).map_or(&[][..], |s| s.attrs);
+    for (i, (name, value)) in fact.attrs.iter().enumerate() {
+        let fits = match (known.iter().find(|(n, _)| n == name).map(|(_, d)| *d), value) {
+            (Some(Domain::Words(words)), Value::Text(text)) => words.contains(&&**text),
+            (Some(Domain::Text), Value::Text(_)) | (Some(Domain::Int), Value::Int(_)) => true,
+            _ => false,
+        };
+        if !fits {
+            return Err(format!("`{kind}` has no `{name}` of {value:?}"));
+        }
+        if fact.attrs[..i].iter().any(|(n, _)| n == name) {
+            return Err(format!("`{kind}` has `{name}` twice"));
+        }
+    }
+    Ok(())
 }
 
 /// A fact from its words, `kind name=value …`, as the catalog's examples write them. Values hold no spaces.

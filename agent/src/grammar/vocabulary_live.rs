@@ -4,7 +4,7 @@
 //! 0 to 100 and may exceed 100 where a limit is overrun; `_s`, `_ms`, `_mb` are seconds, milliseconds and MiB.
 
 use super::fact::Kind;
-use super::vocabulary::{Domain, ERRORS, KindSpec, ROLES};
+use super::vocabulary::{Domain, ERRORS, KindSpec, ROLES, UNIT_RESULTS};
 
 const YES_NO: &[&str] = &["yes", "no"];
 const VALIDITY: &[&str] = &["valid", "expired", "not-yet-valid"];
@@ -91,7 +91,7 @@ pub const LIVE: &[KindSpec] = &[
     KindSpec { kind: Kind::UnitState, attrs: &[
         ("unit", Domain::Text), ("role", Domain::Words(ROLES)), ("load", Domain::Words(&["loaded", "masked", "not-found", "bad-setting", "error", "other"])),
         ("active", Domain::Words(&["active", "activating", "reloading", "inactive", "failed", "deactivating", "other"])), ("sub", Domain::Text),
-        ("result", Domain::Words(&["success", "exit-code", "signal", "core-dump", "watchdog", "timeout", "oom-kill", "start-limit-hit", "dependency", "resources", "protocol", "exec-condition", "other"])),
+        ("result", Domain::Words(UNIT_RESULTS)),
         ("code", Domain::Words(&["exited", "killed", "dumped"])), ("status", Domain::Int), ("restarts", Domain::Int),
         ("file_state", Domain::Words(&["enabled", "disabled", "masked", "static", "generated", "transient", "indirect", "other"])),
         // in this state since so long

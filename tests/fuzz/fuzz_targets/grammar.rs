@@ -2,9 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use whynotready::grammar::vocabulary::spec;
 use whynotready::grammar::line::{Line, Origin};
-use whynotready::grammar::{origin, parse};
+use whynotready::grammar::{origin, parse, vocabulary};
 
 fuzz_target!(|bytes: &[u8]| {
     let text = String::from_utf8_lossy(bytes);
@@ -22,10 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
         Origin::Other,
     ] {
         for fact in parse::parse(origin, &line).facts {
-            let known = spec(fact.kind).map_or(&[][..], |spec| spec.attrs);
-            for (name, _) in &fact.attrs {
-                assert!(known.iter().any(|(known, _)| known == name), "{}: {name}", fact.kind.word());
-            }
+            vocabulary::check(&fact).unwrap();
         }
     }
 });

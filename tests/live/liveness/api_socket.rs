@@ -38,25 +38,34 @@ fn state(look: &Look) -> Option<&str> {
 }
 
 /// A network name space at the other end of a pair of interfaces.
-struct Peer(String);
+struct Peer(&'static str);
 
 impl Peer {
     fn make() -> Self {
-        let name = format!("wnr{}", std::process::id());
-        let (ours, theirs) = (format!("{name}a"), format!("{name}b"));
-        done("ip", &["netns", "add", &name]);
-        let peer = Self(name.clone());
-        done(
-            "ip",
-            &[
-                "link", "add", &ours, "type", "veth", "peer", "name", &theirs, "netns", &name,
-            ],
-        );
-        done("ip", &["addr", "add", "192.0.2.129/30", "dev", &ours]);
-        done("ip", &["link", "set", &ours, "up"]);
-        done("ip", &["-n", &name, "addr", "add", "192.0.2.130/30", "dev", &theirs]);
-        done("ip", &["-n", &name, "link", "set", &theirs, "up"]);
+        let peer = Self("wnrpeer");
+        // What a run that was killed has left would take the packets of this one.
+        peer.take_down();
+        for command in [
+            "netns add wnrpeer",
+            "link add wnrours type veth peer name wnrtheirs netns wnrpeer",
+            "addr add 192.0.2.129/30 dev wnrours",
+            "link set wnrours up",
+            "-n wnrpeer addr add 192.0.2.130/30 dev wnrtheirs",
+            "-n wnrpeer link set wnrtheirs up",
+        ] {
+            done("ip", &command.split(' ').collect::<Vec<_>>());
+        }
         peer
+    }
+
+    /// The pair goes first and at once; the name space alone would take it along some time later (`cleanup_net`), and
+    /// until then its address and route would stand beside those of the next run.
+    #[expect(clippy::disallowed_methods, reason = "a test may run ip(8)")]
+    fn take_down(&self) {
+        for command in ["link del wnrours", &format!("netns del {}", self.0)] {
+            let mut ip = std::process::Command::new("ip");
+            let _ = ip.args(command.split(' ')).stderr(std::process::Stdio::null()).status();
+        }
     }
 
     /// A listener in it; sockets stay where they were made.
@@ -72,7 +81,7 @@ impl Peer {
     }
 
     fn filter(&self, command: &str) {
-        let mut args = vec!["netns", "exec", &self.0, "nft"];
+        let mut args = vec!["netns", "exec", self.0, "nft"];
         args.extend(command.split(' '));
         done("ip", &args);
     }
@@ -80,7 +89,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        done("ip", &["netns", "del", &self.0]);
+        self.take_down();
     }
 }
 

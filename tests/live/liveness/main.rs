@@ -16,12 +16,12 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use whynotready::clock::Clock;
-use whynotready::grammar::fact::{Fact, Value};
-use whynotready::grammar::vocabulary::{self, Domain};
+use whynotready::grammar::fact::Fact;
 use whynotready::host::Host;
-use whynotready::source::look::{Look, Sampler, run};
+use whynotready::source::look::{Look, Sampler};
 use whynotready::source::scene::{Allowed, Scene};
 use whynotready::world::{Process, World};
+use whynotready_tests::source::look;
 
 /// A state that does not come within this is a failure.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -32,38 +32,6 @@ fn scene(root: &Path, world: World) -> Scene {
         clock: Clock::system(),
         world,
         allowed: Allowed::default(),
-    }
-}
-
-/// Looks as the agent does, and holds every fact to the vocabulary.
-async fn look(sampler: &mut dyn Sampler, scene: &Scene) -> Look {
-    let done = run(sampler, scene, Duration::from_secs(10)).await;
-    assert!(done.in_time, "{done:?}");
-    for reading in &done.look.readings {
-        assert!(!reading.text.contains('\n'), "{reading:?}");
-        for fact in &reading.facts {
-            in_vocabulary(fact);
-        }
-    }
-    done.look
-}
-
-fn in_vocabulary(fact: &Fact) {
-    let spec = vocabulary::spec(fact.kind).unwrap();
-    for (name, value) in &fact.attrs {
-        let found = spec.attrs.iter().find(|(n, _)| n == name);
-        let (_, domain) = found.unwrap_or_else(|| panic!("no attribute {name}: {fact:?}"));
-        let fits = match (domain, value) {
-            (Domain::Words(words), Value::Text(t)) => words.contains(&t.as_ref()),
-            (Domain::Text, Value::Text(_)) | (Domain::Int, Value::Int(_)) => true,
-            _ => false,
-        };
-        assert!(fits, "{name}: {fact:?}");
-        assert_eq!(
-            fact.attrs.iter().filter(|(n, _)| n == name).count(),
-            1,
-            "{name}: {fact:?}"
-        );
     }
 }
 

@@ -7,6 +7,7 @@ use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -23,10 +24,14 @@ const KUBELET: &str = "[Service]\nExecStart=/bin/sleep 1000\n[Install]\nWantedBy
 const RUNTIME: &str =
     "[Unit]\nStartLimitIntervalSec=0\n[Service]\nExecStart=/bin/sh -c 'exit 7'\nRestart=always\nRestartSec=100ms\n";
 
+/// Managers put units of one name into one cgroup, and a manager that stops kills what is in its cgroups: one at a time.
+static TURN: Mutex<()> = Mutex::new(());
+
 /// A manager, the bus that it runs, and a node's root directory around both.
 struct Manager {
     root: TempDir,
-    manager: Child,
+    process: Child,
+    _turn: MutexGuard<'static, ()>,
 }
 
 impl Manager {
@@ -35,6 +40,7 @@ impl Manager {
     }
 
     fn with_policy(policy: &str) -> Self {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let root = tempfile::tempdir().unwrap();
         let at = |path: &str| root.path().join(path);
         let dirs = [
@@ -73,11 +79,15 @@ impl Manager {
         // systemd starts only where it believes that the machine was booted with it.
         let script = "mkdir -p /run/systemd && mount -t tmpfs none /run/systemd && mkdir /run/systemd/system && \
                       exec /lib/systemd/systemd --user --log-target=null";
-        let manager = command(root.path(), "unshare")
+        let process = command(root.path(), "unshare")
             .args(["-m", "sh", "-c", script])
             .spawn()
             .unwrap();
-        Self { root, manager }
+        Self {
+            root,
+            process,
+            _turn: turn,
+        }
     }
 
     fn control(&self, args: &[&str]) {
@@ -94,9 +104,9 @@ impl Manager {
 impl Drop for Manager {
     fn drop(&mut self) {
         // It stops its units on its way out.
-        let pid = Pid::from_raw(self.manager.id().cast_signed()).unwrap();
+        let pid = Pid::from_raw(self.process.id().cast_signed()).unwrap();
         let _ = kill_process(pid, Signal::TERM);
-        let _ = self.manager.wait();
+        let _ = self.process.wait();
     }
 }
 

@@ -14,15 +14,14 @@ mod network;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use whynotready::clock::Clock;
-use whynotready::grammar::fact::{Fact, Value};
-use whynotready::grammar::vocabulary::{self, Domain};
+use whynotready::grammar::fact::Fact;
 use whynotready::host::Host;
-use whynotready::source::look::{Look, Sampler, run};
+use whynotready::source::look::Look;
 use whynotready::source::scene::{Allowed, Scene};
 use whynotready::world::World;
+use whynotready_tests::source::look;
 
 /// Tells the test that it runs in the name spaces that it asked for.
 const INSIDE: &str = "WHYNOTREADY_TEST_INSIDE";
@@ -33,40 +32,6 @@ fn scene(world: World) -> Scene {
         clock: Clock::system(),
         world,
         allowed: Allowed::default(),
-    }
-}
-
-/// Looks as the agent does, and holds every fact to the vocabulary.
-async fn look(sampler: &mut dyn Sampler, scene: &Scene) -> Look {
-    let kinds = sampler.kinds();
-    let done = run(sampler, scene, Duration::from_secs(10)).await;
-    assert!(done.in_time, "{done:?}");
-    for blind in &done.look.blind {
-        assert!(kinds.contains(&blind.kind), "{blind:?}");
-    }
-    for reading in &done.look.readings {
-        assert!(!reading.text.contains('\n') && !reading.facts.is_empty(), "{reading:?}");
-        for fact in &reading.facts {
-            assert!(kinds.contains(&fact.kind), "{fact:?}");
-            in_vocabulary(fact);
-        }
-    }
-    done.look
-}
-
-fn in_vocabulary(fact: &Fact) {
-    let spec = vocabulary::all().find(|s| s.kind == fact.kind).unwrap();
-    for (name, value) in &fact.attrs {
-        let found = spec.attrs.iter().find(|(n, _)| n == name);
-        let (_, domain) = found.unwrap_or_else(|| panic!("no attribute {name}: {fact:?}"));
-        let fits = match (domain, value) {
-            (Domain::Words(words), Value::Text(t)) => words.contains(&t.as_ref()),
-            (Domain::Text, Value::Text(_)) | (Domain::Int, Value::Int(_)) => true,
-            _ => false,
-        };
-        assert!(fits, "{name}: {fact:?}");
-        let once = fact.attrs.iter().filter(|(n, _)| n == name).count() == 1;
-        assert!(once, "{name}: {fact:?}");
     }
 }
 

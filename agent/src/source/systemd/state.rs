@@ -4,6 +4,7 @@ use zbus::wire::{OwnedVariant, Structure};
 
 use super::bus::Properties;
 use crate::grammar::fact::{Fact, Kind};
+use crate::grammar::vocabulary::UNIT_RESULTS;
 use crate::model::time::{SECOND, Timestamp};
 use crate::source::look::Reading;
 
@@ -15,20 +16,6 @@ const ACTIVE: &[&str] = &[
     "inactive",
     "failed",
     "deactivating",
-];
-const RESULT: &[&str] = &[
-    "success",
-    "exit-code",
-    "signal",
-    "core-dump",
-    "watchdog",
-    "timeout",
-    "oom-kill",
-    "start-limit-hit",
-    "dependency",
-    "resources",
-    "protocol",
-    "exec-condition",
 ];
 const FILE_STATE: &[&str] = &[
     "enabled",
@@ -94,7 +81,7 @@ impl UnitState {
             load: word("LoadState", LOAD),
             active: word("ActiveState", ACTIVE),
             sub: text(properties, "SubState").map(str::to_owned),
-            result: word("Result", RESULT),
+            result: word("Result", UNIT_RESULTS),
             code,
             status: number(properties, "ExecMainStatus").filter(|_| code.is_some()),
             restarts: number(properties, "NRestarts"),
