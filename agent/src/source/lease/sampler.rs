@@ -17,7 +17,10 @@ use crate::source::probe::walk::{is_name, lease_path};
 use crate::source::scene::Scene;
 
 /// Where the heartbeat could not be read; a request that fails is a statement of kind `probe` besides.
-const KINDS: &[Kind] = &[Kind::Lease, Kind::NodeObject, Kind::Identity];
+/// What it reads; without anything to show to the API server each of them is a gap.
+const READ: &[Kind] = &[Kind::Lease, Kind::NodeObject, Kind::Identity];
+/// Beside that, an answer that the kubelet would get as well is stated as one of the probe's.
+const KINDS: &[Kind] = &[Kind::Lease, Kind::NodeObject, Kind::Identity, Kind::Probe];
 /// What lets it read.
 const GRANT: &str = "probe.as_kubelet, or a service account that may get leases and nodes";
 /// A Node object with fifty images is 50 KiB.
@@ -59,7 +62,7 @@ impl Sampler for Heartbeat {
         Box::pin(async move {
             let mut look = Look::default();
             let (Ok((why, grant)) | Err((why, grant))) = read(self, scene, &mut look).await;
-            for kind in KINDS {
+            for kind in READ {
                 let known = look.readings.iter().flat_map(|r| &r.facts).any(|f| f.kind == *kind);
                 if !known && !look.blind.iter().any(|b| b.kind == *kind) {
                     look.missed(*kind, why.clone(), grant);
