@@ -19,4 +19,5 @@ pub mod journal;
 pub mod model;
 pub mod pipeline;
 pub mod source;
+pub mod spelling;
 pub mod world;

@@ -63,7 +63,7 @@ fn node(ca: &Authority, client: &str) -> Node {
 }
 
 async fn look(node: &Node) -> Look {
-    node.look(&mut Certificates::new()).await
+    node.look(&mut Certificates).await
 }
 
 fn client<'a>(look: &'a Look, name: &str) -> Option<&'a str> {
@@ -245,7 +245,7 @@ async fn what_is_served_against_what_is_on_disk() {
         }
         let mut world = node.world();
         world.settings.port = port;
-        let found = node.look_at(&mut ServedCertificate::new(), world).await;
+        let found = node.look_at(&mut ServedCertificate, world).await;
         let (text, fact) = one(&found, Kind::ServedCertificate, "against_disk", expected);
         assert_eq!(fact.text("validity"), Some("valid"), "{text}");
         assert!(text.starts_with(&format!("127.0.0.1:{port} serves")), "{text}");
@@ -254,7 +254,7 @@ async fn what_is_served_against_what_is_on_disk() {
     let node = node(&ca, "");
     let mut world = node.world();
     world.settings.port = old;
-    let found = node.look_at(&mut ServedCertificate::new(), world).await;
+    let found = node.look_at(&mut ServedCertificate, world).await;
     one(&found, Kind::ServedCertificate, "validity", "expired");
 }
 
@@ -274,7 +274,7 @@ async fn a_port_that_shows_nothing_is_a_gap() {
     ] {
         let mut world = node.world();
         world.settings.port = port;
-        let found = node.look_at(&mut ServedCertificate::new(), world).await;
+        let found = node.look_at(&mut ServedCertificate, world).await;
         assert!(found.readings.is_empty());
         assert!(found.blind[0].reason.contains(words), "{}", found.blind[0].reason);
     }

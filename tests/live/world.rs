@@ -25,9 +25,9 @@ fn lab() -> Node {
 async fn faults(node: &Node) -> Vec<String> {
     let mut found = Vec::new();
     for look in [
-        node.look(&mut KubeconfigFile::new()).await,
-        node.look(&mut KubeletConfig::new()).await,
-        node.look(&mut Certificates::new()).await,
+        node.look(&mut KubeconfigFile).await,
+        node.look(&mut KubeletConfig).await,
+        node.look(&mut Certificates).await,
     ] {
         for reading in &look.readings {
             let fact = &reading.facts[0];
@@ -53,7 +53,7 @@ async fn the_lab_s_node_is_well() {
     assert_eq!(world.node_name.as_deref(), Some("node1"));
     assert_eq!(world.unit.as_deref(), Some("kubelet.service"));
     assert_eq!(world.distribution, Some("kubeadm"));
-    let look = node.look(&mut Certificates::new()).await;
+    let look = node.look(&mut Certificates).await;
     let (text, fact) = one(&look, Kind::CertificateFile, "which", "client");
     assert_eq!(fact.text("issuer_known"), Some("yes"), "{text}");
     assert_eq!((fact.text("name"), fact.text("rotation")), (Some("own"), Some("ok")));
@@ -76,7 +76,7 @@ async fn cert_expired() {
         "cert-expired/kubelet-client-current.pem",
         "/var/lib/kubelet/pki/kubelet-client-current.pem",
     );
-    let look = node.look(&mut Certificates::new()).await;
+    let look = node.look(&mut Certificates).await;
     let (text, fact) = one(&look, Kind::CertificateFile, "which", "client");
     assert_eq!(fact.text("validity"), Some("expired"));
     assert_eq!(fact.text("rotation"), Some("overdue"));
@@ -92,7 +92,7 @@ async fn cert_expired() {
         ("2026-12-01T00:00:00Z", "2026-11-22T11:06:44.000000Z"),
     ] {
         node.written("/var/lib/kubelet/pki/kubelet-client-current.pem", written);
-        let look = node.look(&mut Certificates::new()).await;
+        let look = node.look(&mut Certificates).await;
         let began = look.readings.iter().find_map(|r| r.began);
         assert_eq!(began.unwrap().rfc3339(), since);
     }
@@ -138,7 +138,7 @@ async fn config_field() {
         faults(&node).await,
         ["/var/lib/kubelet/config.yaml:13  maxPods: the text \"lots\" where a whole number is expected"]
     );
-    let look = node.look(&mut KubeletConfig::new()).await;
+    let look = node.look(&mut KubeletConfig).await;
     let (_, fact) = one(&look, Kind::KubeletConfig, "state", "invalid");
     assert_eq!((fact.text("field"), fact.int("line")), (Some("maxPods"), Some(13)));
 }
@@ -190,7 +190,7 @@ async fn proxy_env() {
         "/etc/systemd/system/kubelet.service.d/proxy.conf",
         "[Service]\nEnvironment=HTTPS_PROXY=http://10.99.0.77:3128\n",
     );
-    let look = node.look(&mut KubeletConfig::new()).await;
+    let look = node.look(&mut KubeletConfig).await;
     let (text, fact) = one(&look, SETTING, "what", "proxy");
     assert_eq!(fact.text("value"), Some("http://10.99.0.77:3128"));
     assert!(
@@ -206,11 +206,11 @@ async fn a_bare_node_is_gaps_and_no_faults() {
     for path in ["etc", "var", "usr", "proc", "sys"] {
         std::fs::remove_dir_all(node.at(path)).unwrap();
     }
-    let look = node.look(&mut KubeconfigFile::new()).await;
+    let look = node.look(&mut KubeconfigFile).await;
     assert!(look.readings.is_empty() && !look.blind.is_empty());
-    let look = node.look(&mut Certificates::new()).await;
+    let look = node.look(&mut Certificates).await;
     assert!(look.readings.is_empty() && !look.blind.is_empty(), "{look:#?}");
-    let look = node.look(&mut KubeletConfig::new()).await;
+    let look = node.look(&mut KubeletConfig).await;
     assert!(with(&look, SETTING, "what", "swap").is_empty());
     assert!(look.blind.len() >= 5, "{:#?}", look.blind);
 }
@@ -466,7 +466,7 @@ fn the_kubelet_within_another_program() {
 #[tokio::test]
 async fn exec_credentials_have_no_certificate_to_judge() {
     let node = Node::of("eks", AT);
-    let look = node.look(&mut Certificates::new()).await;
+    let look = node.look(&mut Certificates).await;
     assert!(with(&look, Kind::CertificateFile, "which", "client").is_empty());
     assert!(
         !look.blind.iter().any(|b| b.reason.contains("client certificate")),

@@ -1,6 +1,5 @@
 //! Checked files to the form that the engine works with: indices instead of names, microseconds instead of words.
 
-use super::duration;
 use super::graph::{Edge, Graph};
 use super::load::{Catalog, Fault, Parts};
 use super::matcher::{Matcher, Pattern};
@@ -8,6 +7,7 @@ use super::schema::{CauseFile, ConditionFile, EdgeFile, SignalFile, Words};
 use crate::grammar::fact::Kind;
 use crate::grammar::line::Origin;
 use crate::grammar::vocabulary::{is_live, object_attr};
+use crate::model::duration;
 use crate::model::time::SECOND;
 
 /// How late a consequence may come where its edge does not say: kubelets wait two minutes for the runtime, five for a

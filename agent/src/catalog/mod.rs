@@ -1,7 +1,6 @@
 //! What causes look like: TOML files, checked at load, compiled to matchers. Pure but for reading an overlay directory.
 
 pub mod compile;
-pub mod duration;
 pub mod graph;
 pub mod load;
 pub mod matcher;

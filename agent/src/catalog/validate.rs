@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::compile::{kind, targets};
-use super::duration;
 use super::load::{Fault, Parts, Text};
 use super::schema::{CauseFile, EdgeFile, MatchFile, SignalFile, Words};
 use crate::grammar::vocabulary::{Domain, spec};
+use crate::model::duration;
 
 pub(super) fn check(parts: &Parts, faults: &mut Vec<Fault>) {
     check_ids(parts, faults);

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::run::Failure;
-use crate::catalog::duration;
 use crate::catalog::schema::Layer;
+use crate::model::duration;
 use crate::model::time::SECOND;
 
 /// Says why a kubelet stopped posting node status.

@@ -3,7 +3,8 @@
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
-use crate::model::time::{SECOND, Timestamp};
+use crate::model::duration;
+use crate::model::time::Timestamp;
 
 /// One end of the time asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,7 @@ impl Bound {
             )
         };
         let text = text.trim();
-        if let Some(micros) = relative(text) {
+        if let Some(micros) = duration::parse(text) {
             return Ok(Self::BeforeEnd(micros));
         }
         if let Ok(time) = text.parse::<jiff::Timestamp>() {
@@ -48,25 +49,10 @@ impl Bound {
     }
 }
 
-fn relative(text: &str) -> Option<i64> {
-    let unit = text.chars().last()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        _ => return None,
-    };
-    let number = &text[..text.len() - 1];
-    if number.is_empty() || !number.bytes().all(|b| b.is_ascii_digit()) {
-        return None;
-    }
-    number.parse::<i64>().ok()?.checked_mul(seconds)?.checked_mul(SECOND)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::time::SECOND;
 
     #[test]
     fn every_form_is_read() {

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::file::{self, Entry};
 use super::keys::{KEYS, Key};
 use super::{Config, Debug, Otlp};
+use crate::spelling::distance;
 
 /// Where a value comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -219,22 +220,6 @@ fn nearest(path: &str) -> Option<&'static str> {
         .min()
         .filter(|(d, k)| *d * 2 <= k.len())
         .map(|(_, k)| k)
-}
-
-/// Levenshtein distance.
-fn distance(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.chars().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(ca != *cb);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 fn empty() -> Config {

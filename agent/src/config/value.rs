@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::model::duration;
+
 /// `true`, `false`, and the forms that environments use.
 pub fn switch(text: &str) -> Result<bool, String> {
     match text.to_ascii_lowercase().as_str() {
@@ -14,19 +16,9 @@ pub fn switch(text: &str) -> Result<bool, String> {
 
 /// `200ms`, `30s`, `5m`, `2h`, `1d`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("expected a duration such as 30s, 5m or 2h, found {text:?}");
-    let digits = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?;
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().map_err(|_| wrong())?;
-    let millis: u64 = match unit {
-        "ms" => 1,
-        "s" => 1000,
-        "m" => 60_000,
-        "h" => 3_600_000,
-        "d" => 86_400_000,
-        _ => return Err(wrong()),
-    };
-    number.checked_mul(millis).map(Duration::from_millis).ok_or_else(wrong)
+    duration::parse(text)
+        .map(|micros| Duration::from_micros(micros as u64))
+        .ok_or_else(|| format!("expected a duration such as 30s, 5m or 2h, found {text:?}"))
 }
 
 /// `4096`, `64KiB`, `16MiB`, `1GiB`.

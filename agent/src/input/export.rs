@@ -4,6 +4,7 @@ use std::io::{self, BufRead, Read};
 
 use super::entry::Received;
 use super::lines::{self, MAX_LINE};
+use crate::model::input::cut;
 
 /// How many fields of one entry are kept; journald allows 1024.
 const MAX_FIELDS: usize = 1024;
@@ -29,7 +30,7 @@ impl Fields {
     pub(super) fn push(&mut self, name: &[u8], value: &[u8]) {
         let text = || std::str::from_utf8(value).unwrap_or_default();
         match name {
-            b"__CURSOR" => self.cursor = Some(lines::cut(text(), 256).to_owned()),
+            b"__CURSOR" => self.cursor = Some(cut(text(), 256).to_owned()),
             b"__REALTIME_TIMESTAMP" => self.received.realtime = text().parse::<i64>().unwrap_or(0).clamp(0, 1 << 60),
             b"__MONOTONIC_TIMESTAMP" => self.received.monotonic = text().parse().ok(),
             b"_BOOT_ID" => self.received.boot = boot_id(value),

@@ -33,12 +33,3 @@ pub(super) fn next_line(reader: &mut dyn BufRead, buf: &mut Vec<u8>, max: usize)
     }
     Ok(any)
 }
-
-/// The longest prefix of at most `max` bytes that ends between characters.
-pub(super) fn cut(text: &str, max: usize) -> &str {
-    if text.len() <= max {
-        return text;
-    }
-    let end = (0..=max).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
-    &text[..end]
-}

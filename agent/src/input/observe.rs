@@ -5,18 +5,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::api::Options;
-use super::lines;
 use super::moment::Timeline;
 use super::node::Names;
 use super::zone::Zone;
 use crate::grammar::line::{Level, Line, Origin};
 use crate::grammar::parse;
 use crate::grammar::redact::redact;
-use crate::model::input::{Beat, Gap, Input, Observation, Place};
+use crate::model::input::{Beat, Gap, Input, MAX_TEXT, Observation, Place, cut};
 use crate::model::time::{Moment, SECOND, Timestamp};
 
-/// The longest text of an observation.
-const MAX_TEXT: usize = 8 * 1024;
 /// How many names are kept, and how many writers' last beats.
 const MAX_KEPT: usize = 4096;
 /// How many gaps are told.
@@ -127,7 +124,7 @@ impl<'s> Emitter<'s> {
             level: parsed.level,
             pid,
             source,
-            text: lines::cut(&text, MAX_TEXT).into(),
+            text: cut(&text, MAX_TEXT).into(),
             place: (said.place)(),
             facts,
         }));
@@ -163,7 +160,7 @@ impl<'s> Emitter<'s> {
         if self.sources.len() >= MAX_KEPT {
             self.sources.clear();
         }
-        let new: Arc<str> = lines::cut(name, 256).into();
+        let new: Arc<str> = cut(name, 256).into();
         self.sources.insert(name.into(), Arc::clone(&new));
         new
     }

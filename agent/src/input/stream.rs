@@ -15,7 +15,7 @@ use super::observe::{Emitter, Said};
 use super::stamp::Stamp;
 use crate::grammar::line::{Line, Origin};
 use crate::grammar::origin;
-use crate::model::input::Place;
+use crate::model::input::{Place, cut};
 
 /// A stream with its present entry.
 pub(super) struct Stream {
@@ -118,7 +118,7 @@ impl Stream {
         self.stamp = None;
         if self.kind == Kind::Docker {
             if let Some((text, wall)) = json::docker(&self.raw) {
-                self.text.push_str(lines::cut(&text, MAX_LINE));
+                self.text.push_str(cut(&text, MAX_LINE));
                 self.stamp = Some(Stamp::Wall(wall));
             }
             return Ok(true);

@@ -53,6 +53,18 @@ pub struct Observation {
     pub facts: Vec<Fact>,
 }
 
+/// The longest text of an observation, bytes.
+pub const MAX_TEXT: usize = 8 * 1024;
+
+/// The longest prefix of at most `max` bytes that ends between characters.
+pub fn cut(text: &str, max: usize) -> &str {
+    if text.len() <= max {
+        return text;
+    }
+    let end = (0..=max).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+    &text[..end]
+}
+
 impl Observation {
     /// When what it states began, as far as it says so itself: the agent's own looks know since when a certificate is
     /// expired or a unit is down; a line of a log is of its own time.

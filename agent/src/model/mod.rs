@@ -2,6 +2,7 @@
 
 pub mod change;
 pub mod diagnosis;
+pub mod duration;
 pub mod episode;
 pub mod finding;
 pub mod input;

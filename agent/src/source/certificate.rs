@@ -18,13 +18,6 @@ mod served;
 #[derive(Debug, Default)]
 pub struct Certificates;
 
-impl Certificates {
-    /// A new one.
-    pub fn new() -> Self {
-        Self
-    }
-}
-
 impl Sampler for Certificates {
     fn name(&self) -> &'static str {
         "certificate"
@@ -55,13 +48,6 @@ impl Sampler for Certificates {
 /// Looks at the certificate that the running kubelet serves.
 #[derive(Debug, Default)]
 pub struct ServedCertificate;
-
-impl ServedCertificate {
-    /// A new one.
-    pub fn new() -> Self {
-        Self
-    }
-}
 
 impl Sampler for ServedCertificate {
     fn name(&self) -> &'static str {

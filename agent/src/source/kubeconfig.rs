@@ -14,13 +14,6 @@ use crate::world::{Credentials, Kubeconfig, KubeconfigState, World, visible};
 #[derive(Debug, Default)]
 pub struct KubeconfigFile;
 
-impl KubeconfigFile {
-    /// A new one.
-    pub fn new() -> Self {
-        Self
-    }
-}
-
 impl Sampler for KubeconfigFile {
     fn name(&self) -> &'static str {
         "kubeconfig"

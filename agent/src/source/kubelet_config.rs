@@ -26,13 +26,6 @@ mod swap;
 #[derive(Debug, Default)]
 pub struct KubeletConfig;
 
-impl KubeletConfig {
-    /// A new one.
-    pub fn new() -> Self {
-        Self
-    }
-}
-
 impl Sampler for KubeletConfig {
     fn name(&self) -> &'static str {
         "kubelet-config"

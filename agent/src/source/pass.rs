@@ -9,11 +9,8 @@ use super::look::{self, Done, Sampler};
 use super::scene::Scene;
 use crate::grammar::line::{Level, Origin};
 use crate::grammar::redact::redact;
-use crate::model::input::{Gap, Input, Observation, Place};
+use crate::model::input::{Gap, Input, MAX_TEXT, Observation, Place, cut};
 use crate::model::time::Moment;
-
-/// The longest text of a reading, bytes: as for a log line.
-const TEXT: usize = 8 * 1024;
 
 /// Every source looks once, all at the same time.
 pub async fn pass(samplers: &mut [Box<dyn Sampler>], scene: &Scene, limit: Duration) -> Vec<Done> {
@@ -47,7 +44,7 @@ pub fn inputs(done: &[Done], stand: Stand) -> Vec<Input> {
                 level: Level::Info,
                 pid: None,
                 source: Arc::clone(&source),
-                text: Arc::from(cut(&redact(&reading.text))),
+                text: Arc::from(cut(&redact(&reading.text), MAX_TEXT)),
                 place: Place::Look(Arc::clone(&source)),
                 facts: reading.facts.clone(),
             }));
@@ -64,14 +61,6 @@ pub fn inputs(done: &[Done], stand: Stand) -> Vec<Input> {
         }
     }
     inputs
-}
-
-fn cut(text: &str) -> &str {
-    let mut end = text.len().min(TEXT);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 #[cfg(test)]

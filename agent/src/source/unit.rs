@@ -21,11 +21,6 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// A sampler that has not connected yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     async fn asked(&mut self, scene: &Scene) -> Result<Vec<UnitState>, NoBus> {
         let bus = match self.bus.take().filter(|b| !b.is_closed()) {
             Some(bus) => bus,
@@ -125,7 +120,7 @@ mod tests {
             world: World::default(),
             allowed: Allowed::default(),
         };
-        let look = Unit::new().look(&scene).await;
+        let look = Unit::default().look(&scene).await;
         assert_eq!(look.readings, []);
         assert_eq!(look.blind[0].grant.as_deref(), Some(GRANT));
         assert!(look.blind[0].reason.starts_with("there is no /run/dbus"), "{look:?}");

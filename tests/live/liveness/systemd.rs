@@ -153,7 +153,7 @@ fn word<'a>(look: &'a Look, unit: usize, name: &str) -> Option<&'a str> {
 async fn systemd_tells_of_its_units() {
     let manager = Manager::start();
     let scene = scene(manager.root.path(), world());
-    let mut unit = Unit::new();
+    let mut unit = Unit::default();
     // Before anything is started: stopped, and loaded by asking.
     let seen = look_until(&mut unit, &scene, |l| l.readings.len() == 3 && l.blind.is_empty()).await;
     assert_eq!(word(&seen, 0, "active"), Some("inactive"));
@@ -207,7 +207,7 @@ async fn systemd_tells_of_its_units() {
 async fn a_crash_loop_shows_its_restarts_and_exit_code() {
     let manager = Manager::start();
     let scene = scene(manager.root.path(), world());
-    let mut unit = Unit::new();
+    let mut unit = Unit::default();
     look_until(&mut unit, &scene, |l| l.blind.is_empty()).await;
     manager.control(&["start", "containerd.service"]);
     let restarts = |l: &Look| l.readings.get(1).and_then(|r| r.facts[0].int("restarts"));
@@ -251,7 +251,7 @@ async fn what_units_leave_behind_agrees_with_systemd() {
     let manager = Manager::start();
     let _cgroups = Cgroups::mount(manager.root.path());
     let mut scene = scene(manager.root.path(), world());
-    let mut unit = Unit::new();
+    let mut unit = Unit::default();
     look_until(&mut unit, &scene, |l| l.blind.is_empty()).await;
     manager.control(&["enable", "kubelet.service"]);
     manager.control(&["daemon-reload"]);
@@ -268,7 +268,7 @@ async fn what_units_leave_behind_agrees_with_systemd() {
         kubelet.cgroup = line.splitn(3, ':').nth(2).map(str::to_owned);
     }
     scene.allowed.dbus = false;
-    let seen = look(&mut Unit::new(), &scene).await;
+    let seen = look(&mut Unit::default(), &scene).await;
     let (told, found) = (fact(&asked), fact(&seen));
     for name in ["unit", "role", "load", "active", "file_state", "pid"] {
         assert!(found.get(name).is_some(), "{name} of {found:?}");
@@ -285,7 +285,7 @@ async fn what_units_leave_behind_agrees_with_systemd() {
     scene.allowed.dbus = true;
     let asked = look_until(&mut unit, &scene, |l| word(l, 0, "active") == Some("failed")).await;
     scene.allowed.dbus = false;
-    let seen = look(&mut Unit::new(), &scene).await;
+    let seen = look(&mut Unit::default(), &scene).await;
     assert_eq!(fact(&seen).get("active"), None);
     assert_eq!(fact(&seen).get("load"), fact(&asked).get("load"));
     assert_eq!(fact(&seen).get("file_state"), fact(&asked).get("file_state"));
@@ -297,7 +297,7 @@ async fn a_bus_that_forbids_asking_is_a_gap() {
         "<deny send_destination=\"org.freedesktop.systemd1\" send_interface=\"org.freedesktop.DBus.Properties\"/>",
     );
     let scene = scene(manager.root.path(), world());
-    let seen = look_until(&mut Unit::new(), &scene, |l| {
+    let seen = look_until(&mut Unit::default(), &scene, |l| {
         l.blind.iter().any(|b| b.reason.contains("permission denied"))
     })
     .await;
@@ -309,6 +309,6 @@ async fn a_bus_that_says_nothing_is_a_gap() {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir_all(root.path().join("run/dbus")).unwrap();
     let _held = UnixListener::bind(root.path().join(SOCKET)).unwrap();
-    let seen = look(&mut Unit::new(), &scene(root.path(), world())).await;
+    let seen = look(&mut Unit::default(), &scene(root.path(), world())).await;
     assert!(seen.blind[0].reason.starts_with("no answer on"), "{seen:?}");
 }

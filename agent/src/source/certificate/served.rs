@@ -4,21 +4,17 @@
 //! Whatever it shows is accepted: it is looked at, nothing is sent.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::CryptoProvider;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 
 use super::files;
 use super::parsed::{Parsed, span};
 use crate::grammar::fact::{Fact, Kind};
 use crate::model::time::Timestamp;
 use crate::source::look::{Look, blocking};
+use crate::source::probe::tls;
 use crate::source::scene::Scene;
 
 /// What would let the agent reach the kubelet's server.
@@ -46,19 +42,7 @@ pub(super) async fn look(scene: &Scene) -> Look {
 /// The leaf that a TLS server shows.
 async fn shown(address: SocketAddr) -> Result<Parsed, String> {
     let tcp = TcpStream::connect(address).await.map_err(|e| e.to_string())?;
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|e| e.to_string())?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anything(provider)))
-        .with_no_client_auth();
-    let name = ServerName::IpAddress(address.ip().into());
-    let tls = TlsConnector::from(Arc::new(config))
-        .connect(name, tcp)
-        .await
-        .map_err(|e| e.to_string())?;
-    let chain = tls.get_ref().1.peer_certificates().unwrap_or_default();
+    let chain = tls::shown(tcp, ServerName::IpAddress(address.ip().into())).await?;
     chain
         .first()
         .and_then(|leaf| Parsed::of(leaf))
@@ -91,43 +75,4 @@ fn say(look: &mut Look, served: &Parsed, disk: Option<&Parsed>, address: SocketA
         .with("against_disk", against)
         .with_text("not_after", until.rfc3339());
     look.saw(format!("{address} serves {}  {dates}  {words}", served.subject), fact);
-}
-
-/// Accepts whatever is shown.
-#[derive(Debug)]
-struct Anything(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anything {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -1,6 +1,6 @@
-//! Durations as the catalog writes them.
+//! Durations as the catalog, the configuration and the command line write them.
 
-use crate::model::time::SECOND;
+use super::time::SECOND;
 
 /// Microseconds of `30s`, `5m`, `2h`, `1d` or `200ms`; `None` if it is none of these.
 pub fn parse(text: &str) -> Option<i64> {
