@@ -182,10 +182,7 @@ fn inodes(host: &Host, pid: u32) -> Option<HashSet<u64>> {
     if links.iter().any(|l| matches!(l, Err(e) if e.is_denied())) {
         return None;
     }
-    let inode = |l: &std::path::PathBuf| -> Option<u64> {
-        l.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
-    };
-    Some(links.iter().flatten().filter_map(inode).collect())
+    Some(links.iter().flatten().filter_map(|l| tcp_table::inode(l)).collect())
 }
 
 /// A cgroup's id is its directory's inode (64-bit kernels from 5.6).

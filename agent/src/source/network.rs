@@ -15,7 +15,7 @@ pub(super) const GRANT: &str = "hostNetwork: true, or the node's /proc at /host/
 /// The node's view of its network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Net {
-    dir: &'static str,
+    pub(super) dir: &'static str,
     /// Whether what this process sees by itself (settings, addresses of its own) is the node's too.
     pub(super) ours: bool,
 }

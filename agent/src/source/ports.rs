@@ -2,22 +2,17 @@
 //! no other connection to it has, those in TIME-WAIT included (ip(7)).
 
 use std::collections::HashMap;
-use std::io::{BufRead, BufReader, Read};
 use std::net::IpAddr;
 
 use super::limits::Use;
 use super::look::blocking;
 use super::network::{Net, api_addresses};
 use super::scene::Scene;
+use super::tcp_table::{self, LISTEN, Row};
 use crate::host::Host;
 
-/// Of each of the two tables 16 MiB are read: about 100,000 sockets.
-const TABLE: u64 = 16 << 20;
 /// Peers told apart.
 const PEERS: usize = 65_536;
-
-/// State `LISTEN` (`include/net/tcp_states.h`).
-const LISTEN: &str = "0A";
 
 /// The busiest address of the API server; where its address is not known, the busiest peer on its port, or of all.
 pub(super) async fn used(scene: &Scene, net: Net) -> Option<Use> {
@@ -53,48 +48,17 @@ type Busiest = Option<((IpAddr, u16), u64)>;
 
 fn busiest(host: &Host, net: Net, range: (u16, u16), wanted: impl Fn(IpAddr, u16) -> bool) -> Busiest {
     let mut peers: HashMap<(IpAddr, u16), u64> = HashMap::new();
-    for table in ["tcp", "tcp6"] {
-        let Ok(file) = host.open(net.path(table)) else { continue };
-        for line in BufReader::new(file.take(TABLE)).lines().map_while(Result::ok).skip(1) {
-            let Some((local, peer, state)) = socket(&line) else {
-                continue;
-            };
-            if state == LISTEN || !(range.0..=range.1).contains(&local) || !wanted(peer.0, peer.1) {
-                continue;
-            }
-            if peers.len() < PEERS || peers.contains_key(&peer) {
-                *peers.entry(peer).or_default() += 1;
-            }
+    let mut count = |row: Row| {
+        let peer = (row.remote.ip(), row.remote.port());
+        if row.state == LISTEN || !(range.0..=range.1).contains(&row.local.port()) || !wanted(peer.0, peer.1) {
+            return;
         }
-    }
+        if peers.len() < PEERS || peers.contains_key(&peer) {
+            *peers.entry(peer).or_default() += 1;
+        }
+    };
+    tcp_table::each(host, net.dir, &mut count).ok()?;
     peers.into_iter().max_by_key(|(peer, n)| (*n, *peer))
-}
-
-/// Local port, peer and state of `sl local_address rem_address st …`.
-fn socket(line: &str) -> Option<(u16, (IpAddr, u16), &str)> {
-    let mut words = line.split_whitespace().skip(1);
-    let (local, remote, state) = (words.next()?, words.next()?, words.next()?);
-    let port = |text: &str| u16::from_str_radix(text.rsplit_once(':')?.1, 16).ok();
-    Some((
-        port(local)?,
-        (address(remote.split_once(':')?.0)?, port(remote)?),
-        state,
-    ))
-}
-
-/// Words of 32 bits in the machine's order.
-fn address(hex: &str) -> Option<IpAddr> {
-    let words: Vec<[u8; 4]> = (0..hex.len() / 8)
-        .map(|n| Some(u32::from_str_radix(hex.get(n * 8..n * 8 + 8)?, 16).ok()?.to_ne_bytes()))
-        .collect::<Option<_>>()?;
-    match words[..] {
-        [v4] => Some(IpAddr::from(v4)),
-        [_, _, _, _] => {
-            let bytes: [u8; 16] = words.concat().try_into().ok()?;
-            Some(IpAddr::from(bytes).to_canonical())
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]
@@ -104,17 +68,17 @@ mod tests {
     use crate::world::Endpoint;
 
     const TCP: &str = "  sl  local_address rem_address   st
-   0: 0100007F:2808 00000000:0000 0A
-   1: 0B00630A:9CEA 0100630A:192B 01
-   2: 0B00630A:9CEB 0100630A:192B 06
-   3: 0B00630A:9CEC 0200630A:192B 01
-   4: 0B00630A:0016 0100630A:192B 01
-   5: 0B00630A:9CED 0900630A:01BB 01
-   6: 0B00630A:9CEE 0900630A:01BB 01
-   7: 0B00630A:9CEF 0900630A:01BB 01
+   0: 0100007F:2808 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
+   1: 0B00630A:9CEA 0100630A:192B 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
+   2: 0B00630A:9CEB 0100630A:192B 06 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
+   3: 0B00630A:9CEC 0200630A:192B 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
+   4: 0B00630A:0016 0100630A:192B 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
+   5: 0B00630A:9CED 0900630A:01BB 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
+   6: 0B00630A:9CEE 0900630A:01BB 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
+   7: 0B00630A:9CEF 0900630A:01BB 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
 ";
     const TCP6: &str = "  sl  local_address rem_address   st
-   0: 0000000000000000FFFF00000B00630A:9CF0 0000000000000000FFFF00000100630A:192B 01
+   0: 0000000000000000FFFF00000B00630A:9CF0 0000000000000000FFFF00000100630A:192B 01 00000000:00000000 00:00000000 00000000     0        0 1 1 0 100 0 0 10 0
 ";
 
     #[tokio::test]

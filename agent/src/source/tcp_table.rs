@@ -3,6 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 
 use crate::host::{Host, Unreadable};
 
@@ -46,12 +47,31 @@ pub struct Row {
 
 /// The sockets of the name space of `pid` that satisfy `keep`, [`ROWS`] at most.
 pub fn rows(host: &Host, pid: u32, keep: impl Fn(&Row) -> bool) -> Result<Vec<Row>, Unreadable> {
+    rows_in(host, &format!("/proc/{pid}/net"), keep)
+}
+
+/// The same for a directory such as `/proc/PID/net`.
+pub fn rows_in(host: &Host, dir: &str, keep: impl Fn(&Row) -> bool) -> Result<Vec<Row>, Unreadable> {
     let mut rows = Vec::new();
-    let v4 = read(host, &format!("/proc/{pid}/net/tcp"), &keep, &mut rows);
-    let v6 = read(host, &format!("/proc/{pid}/net/tcp6"), &keep, &mut rows);
-    // without IPv6 there is no tcp6
-    v4.or_else(|e| v6.map_err(|_| e))?;
+    each(host, dir, &mut |row| {
+        if rows.len() < ROWS && keep(&row) {
+            rows.push(row);
+        }
+    })?;
     Ok(rows)
+}
+
+/// Hands every socket of the tables in a directory such as `/proc/PID/net` to `visit`.
+pub fn each(host: &Host, dir: &str, visit: &mut dyn FnMut(Row)) -> Result<(), Unreadable> {
+    let v4 = read(host, &format!("{dir}/tcp"), visit);
+    let v6 = read(host, &format!("{dir}/tcp6"), visit);
+    // without IPv6 there is no tcp6
+    v4.or_else(|e| v6.map_err(|_| e))
+}
+
+/// The socket's inode that a link in `/proc/PID/fd` names, where it is one of a socket.
+pub fn inode(link: &Path) -> Option<u64> {
+    link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.parse().ok()
 }
 
 /// Whether somebody in the name space of `pid` listens on the port.
@@ -59,14 +79,13 @@ pub fn listens(host: &Host, pid: u32, port: u16) -> bool {
     rows(host, pid, |r| r.state == LISTEN && r.local.port() == port).is_ok_and(|r| !r.is_empty())
 }
 
-fn read(host: &Host, path: &str, keep: &impl Fn(&Row) -> bool, rows: &mut Vec<Row>) -> Result<(), Unreadable> {
+fn read(host: &Host, path: &str, visit: &mut dyn FnMut(Row)) -> Result<(), Unreadable> {
     let file = BufReader::new(host.open(path)?.take(BYTES));
     // A read that fails half-way ends the table: what was read counts.
     for line in file.lines().map_while(Result::ok).skip(1) {
-        if rows.len() >= ROWS {
-            break;
+        if let Some(row) = parse(&line) {
+            visit(row);
         }
-        rows.extend(parse(&line).filter(keep));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::grammar::fact::Kind;
 use crate::host::Host;
 use crate::source::look::Look;
+use crate::source::tcp_table::{self, LISTEN, Row};
 use crate::source::unread;
 use crate::world::{Process, World};
 
@@ -102,37 +103,19 @@ fn holds(host: &Host, pid: u32, inodes: &[u64], budget: &mut usize) -> Option<bo
         let Ok(to) = host.link(format!("{directory}/{fd}")) else {
             continue;
         };
-        let to = to.to_string_lossy();
-        let inode = to
-            .strip_prefix("socket:[")
-            .and_then(|t| t.strip_suffix(']'))
-            .and_then(|t| t.parse::<u64>().ok());
-        if inode.is_some_and(|i| inodes.contains(&i)) {
+        if tcp_table::inode(&to).is_some_and(|i| inodes.contains(&i)) {
             return Some(true);
         }
     }
     Some(false)
 }
 
-/// Port and inode of every listening TCP socket (kernel `Documentation/networking/proc_net_tcp.rst`; state 0A is LISTEN).
-/// Of process 1, whose network is the node's; `/proc/net` is the agent's own.
+/// Port and inode of every listening TCP socket: of process 1, whose network is the node's; `/proc/net` is the agent's own.
 fn listening(host: &Host) -> Result<Vec<(u16, u64)>, crate::host::Unreadable> {
-    let text = host.text("/proc/1/net/tcp").or_else(|_| host.text("/proc/net/tcp"))?;
-    // Without IPv6 there is no such file.
-    let six = host
-        .text("/proc/1/net/tcp6")
-        .or_else(|_| host.text("/proc/net/tcp6"))
-        .unwrap_or_default();
-    Ok(text.lines().chain(six.lines()).filter_map(row).collect())
-}
-
-fn row(line: &str) -> Option<(u16, u64)> {
-    let fields: Vec<&str> = line.split_whitespace().collect();
-    if *fields.get(3)? != "0A" {
-        return None;
-    }
-    let (_, port) = fields.get(1)?.rsplit_once(':')?;
-    Some((u16::from_str_radix(port, 16).ok()?, fields.get(9)?.parse().ok()?))
+    let listens = |row: &Row| row.state == LISTEN;
+    let rows =
+        tcp_table::rows_in(host, "/proc/1/net", listens).or_else(|_| tcp_table::rows_in(host, "/proc/net", listens))?;
+    Ok(rows.iter().map(|row| (row.local.port(), row.inode)).collect())
 }
 
 #[cfg(test)]
@@ -145,7 +128,7 @@ mod tests {
    0: 0100007F:2808 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 42 1 0 100 0 0 10 0
    1: 0100007F:280A 00000000:0000 01 00000000:00000000 00:00000000 00000000     0        0 43 1 0 100 0 0 10 0
 ";
-    const TCP6: &str = "   0: 00000000000000000000000000000000:280A 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 41 1 0 100 0 0 10 0\n";
+    const TCP6: &str = "  sl  local_address remote_address st\n   0: 00000000000000000000000000000000:280A 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 41 1 0 100 0 0 10 0\n";
 
     fn of(holder: Option<(u32, &str)>, kubelet: Option<u32>) -> Vec<(String, String, Option<String>)> {
         let dir = tempfile::tempdir().unwrap();
