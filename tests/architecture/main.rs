@@ -19,7 +19,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("export", &["model", "catalog::schema"]),
     ("bundle", &["model"]),
     ("clock", &["model"]),
-    ("config", &[]),
+    ("config", &["model::duration", "spelling"]),
+    ("spelling", &[]),
     ("host", &[]),
     ("world", &["host", "model"]),
     (
@@ -46,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "spelling",
             "model",
             "clock",
             "host",

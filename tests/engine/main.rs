@@ -1,5 +1,7 @@
 //! The engine on records made of typed facts: episodes, ends, boots and the premise, whatever words the logs use.
 
+mod live;
+
 use std::sync::Arc;
 
 use whynotready::catalog::load::Catalog;

@@ -50,8 +50,7 @@ pub(super) fn run(args: &Diagnose, env: &dyn Fn(&str) -> Option<String>, io: &mu
     let catalog = Arc::new(run::catalog(args.common.catalog_dir.as_deref())?);
     let clock = Clock::system();
     let started = clock.now();
-    let root = args.host_root.clone().or_else(|| env("HOST_ROOT").map(PathBuf::from));
-    let host = Host::at(root.unwrap_or_else(|| PathBuf::from("/")));
+    let host = host(args, env);
     let scene = Scene {
         world: World::discover(&host),
         host,
@@ -82,6 +81,15 @@ fn allowed(args: &Diagnose) -> Allowed {
         cri: args.cri,
         dbus: !args.no_dbus,
         ..Allowed::default()
+    }
+}
+
+/// `HOST_ROOT` is a pod's mount of the node that it runs on; `--host-root` may be any directory.
+fn host(args: &Diagnose, env: &dyn Fn(&str) -> Option<String>) -> Host {
+    match (&args.host_root, env("HOST_ROOT")) {
+        (Some(root), _) => Host::at(root),
+        (None, Some(root)) => Host::at(root).beside("/"),
+        (None, None) => Host::at("/"),
     }
 }
 

@@ -341,3 +341,155 @@ fn sentence(kind: ChangeKind, episode: Option<&Episode>, finding: Option<&Findin
         ChangeKind::RiskCleared => format!("{node}: a risk is gone"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalog::schema::{Layer, Owner, Repair};
+    use crate::model::diagnosis::{Heartbeat, HeartbeatState, SCHEMA_VERSION};
+    use crate::model::time::Onset;
+
+    const START: i64 = 1_795_435_200_000_000;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp(START + seconds * SECOND)
+    }
+
+    fn finding(cause: &str, role: Role) -> Finding {
+        Finding {
+            cause: cause.to_owned(),
+            role,
+            verdict: Verdict::Confirmed,
+            effect: None,
+            title: "a title".into(),
+            layer: Layer::Network,
+            repair: Repair::Unknown,
+            owner: Owner::Node,
+            episode: None,
+            onset: Onset {
+                earliest: None,
+                latest: at(0),
+            },
+            expected_at: None,
+            evidence: Vec::new(),
+            missing: Vec::new(),
+            ruled_out: Vec::new(),
+            remedy: Vec::new(),
+            path: Vec::new(),
+        }
+    }
+
+    /// `episodes`: opened at, whether it is open, its root cause.
+    fn diagnosis(episodes: &[(i64, bool, Option<&str>)], risks: &[&str]) -> Diagnosis {
+        let episode = |(opened, open, root): &(i64, bool, Option<&str>)| Episode {
+            id: at(*opened).compact(),
+            state: if *open { EpisodeState::Open } else { EpisodeState::Ended },
+            effect: "heartbeat-lost".into(),
+            opened_at: at(*opened),
+            ended_at: (!open).then(|| at(*opened + 60)),
+            end_reason: None,
+            findings: root.map(|r| finding(r, Role::RootCause)).into_iter().collect(),
+            candidates: Vec::new(),
+        };
+        Diagnosis {
+            schema_version: SCHEMA_VERSION.into(),
+            node: Some("node1".into()),
+            at: at(0),
+            boot_id: None,
+            verdict: NodeVerdict::Healthy,
+            node_ready: None,
+            heartbeat: Heartbeat {
+                state: HeartbeatState::Unknown,
+                last_success_at: None,
+                last_success_basis: None,
+                failing_since: None,
+            },
+            findings: risks.iter().map(|r| finding(r, Role::Risk)).collect(),
+            candidates: Vec::new(),
+            episodes: episodes.iter().map(episode).collect(),
+            gaps: Vec::new(),
+        }
+    }
+
+    fn told(announced: &mut Announced, diagnosis: &Diagnosis, seconds: i64) -> Vec<String> {
+        let changes = announced.update(diagnosis, at(seconds));
+        let word = |c: &Change| format!("{} {}", c.kind.word(), c.cause.as_deref().unwrap_or("-"));
+        changes.iter().map(word).collect()
+    }
+
+    #[test]
+    fn an_episode_is_told_once_and_its_root_cause_when_it_stands() {
+        let mut announced = Announced::default();
+        let open = |root| diagnosis(&[(10, true, root)], &[]);
+        assert_eq!(told(&mut announced, &open(None), 20), ["episode_opened -"]);
+        assert_eq!(told(&mut announced, &open(Some("a")), 21), ["root_cause_found a"]);
+        assert_eq!(told(&mut announced, &open(Some("a")), 22), [""; 0]);
+        // Another one that flashes is not told, one that stands is.
+        assert_eq!(told(&mut announced, &open(Some("b")), 23), [""; 0]);
+        assert_eq!(told(&mut announced, &open(Some("a")), 25), [""; 0]);
+        assert_eq!(told(&mut announced, &open(Some("b")), 30), [""; 0]);
+        assert_eq!(told(&mut announced, &open(Some("b")), 38), ["root_cause_revised b"]);
+        let over = diagnosis(&[(10, false, Some("b"))], &[]);
+        assert_eq!(
+            told(&mut announced, &over, 90),
+            ["root_cause_cleared b", "episode_ended -"]
+        );
+        assert_eq!(told(&mut announced, &over, 95), [""; 0]);
+    }
+
+    #[test]
+    fn a_restart_tells_nothing_twice_and_what_was_missed() {
+        let mut announced = Announced::default();
+        told(&mut announced, &diagnosis(&[(10, true, Some("a"))], &[]), 20);
+        let kept = serde_json::to_string(&announced).unwrap();
+        let mut again: Announced = serde_json::from_str(&kept).unwrap();
+        assert_eq!(
+            told(&mut again, &diagnosis(&[(10, true, Some("a"))], &[]), 300),
+            [""; 0]
+        );
+        // One ended and another came and went while nobody looked; the newest comes first.
+        let missed = diagnosis(&[(200, false, Some("c")), (10, false, Some("a"))], &[]);
+        assert_eq!(
+            told(&mut again, &missed, 400),
+            [
+                "root_cause_cleared a",
+                "episode_ended -",
+                "episode_opened -",
+                "root_cause_found c",
+                "root_cause_cleared c",
+                "episode_ended -",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_was_over_before_the_first_start_is_not_told() {
+        let mut announced = Announced::default();
+        assert_eq!(
+            told(&mut announced, &diagnosis(&[(10, false, Some("a"))], &[]), 500),
+            [""; 0]
+        );
+    }
+
+    #[test]
+    fn a_risk_is_told_when_it_stands_and_gone_when_it_stays_away() {
+        let mut announced = Announced::default();
+        let risky = diagnosis(&[], &["r"]);
+        assert_eq!(told(&mut announced, &risky, 0), [""; 0]);
+        assert_eq!(told(&mut announced, &risky, 30), ["risk_found r"]);
+        assert_eq!(told(&mut announced, &diagnosis(&[], &[]), 300), [""; 0]);
+        assert_eq!(told(&mut announced, &diagnosis(&[], &[]), 331), ["risk_cleared r"]);
+    }
+
+    #[test]
+    fn every_change_has_an_id_of_its_own_that_a_restart_makes_again() {
+        let run = || {
+            let mut announced = Announced::default();
+            announced.update(&diagnosis(&[(10, true, Some("a"))], &["r"]), at(20))
+        };
+        let uids: Vec<String> = run().into_iter().map(|c| c.uid).collect();
+        assert_eq!(uids.len(), 2);
+        assert_ne!(uids[0], uids[1]);
+        assert_eq!(uids, run().into_iter().map(|c| c.uid).collect::<Vec<_>>());
+    }
+}

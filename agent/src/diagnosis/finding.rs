@@ -1,5 +1,7 @@
 //! From a ranked cause to the finding that is shown: evidence quoted, what is missing, what was ruled out, what to do.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value as Json};
 
 use super::assess::{Found, Record};
@@ -8,7 +10,7 @@ use crate::catalog::load::Catalog;
 use crate::evidence::track::{Asserted, Sample};
 use crate::grammar::fact::Value;
 use crate::model::finding::{Evidence, Finding, Missing, RuledOut, Verdict};
-use crate::model::input::Place;
+use crate::model::input::{Observation, Place};
 use crate::model::time::{Moment, Onset, Timestamp};
 
 /// Evidence shown for one finding at most.
@@ -171,11 +173,13 @@ fn missing(catalog: &Catalog, ranked: &Ranked, verdict: Verdict, context: &Conte
     missing
 }
 
-/// What the agent would have looked at by itself and could not.
+/// What the agent would have looked at by itself and could not: for this cause, and for those that say the same more finely.
 fn unseen(catalog: &Catalog, ranked: &Ranked, context: &Context<'_>) -> Vec<Missing> {
     let sight = context.record.sight;
     let mut out: Vec<Missing> = Vec::new();
-    for signal in catalog.signals.iter().filter(|s| s.cause == ranked.found.cause) {
+    let cause = ranked.found.cause;
+    let about = |of: usize| of == cause || catalog.causes[of].parent == Some(cause);
+    for signal in catalog.signals.iter().filter(|s| about(s.cause)) {
         if signal.looks.is_empty() || sight.covers(&signal.looks) {
             continue;
         }
@@ -197,22 +201,24 @@ fn unseen(catalog: &Catalog, ranked: &Ranked, context: &Context<'_>) -> Vec<Miss
     out
 }
 
-/// The newest look that shows that a cause is not there.
+/// The newest look that shows that a cause is not there: none at any object fits it.
 fn looked_well(catalog: &Catalog, cause: usize, context: &Context<'_>) -> Option<RuledOut> {
-    let signals = catalog
+    // The first live signal is the decisive one; those behind it are witnesses.
+    let signal = catalog
         .signals
         .iter()
-        .filter(|s| s.cause == cause && !s.looks.is_empty());
-    let looks = signals.flat_map(|s| s.looks.iter());
-    let observation = looks
-        .filter_map(|t| context.record.sight.newest(t))
-        .max_by_key(|o| o.at.t)?;
-    let hits = catalog.matcher.hits_by_fact(observation);
-    if hits.iter().any(|h| catalog.signals[h.signal].cause == cause) {
+        .find(|s| s.cause == cause && !s.looks.is_empty())?;
+    let looks = || signal.looks.iter().flat_map(|t| context.record.sight.looks(t));
+    let fits = |o: &Arc<Observation>| {
+        let hits = catalog.matcher.hits_by_fact(o);
+        hits.iter().any(|h| catalog.signals[h.signal].cause == cause)
+    };
+    if looks().any(fits) {
         return None;
     }
+    let observation = looks().max_by_key(|o| (o.at.t, o.seq))?;
     let sample = Sample {
-        observation: std::sync::Arc::clone(observation),
+        observation: Arc::clone(observation),
         fact: None,
         open: false,
     };

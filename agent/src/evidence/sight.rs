@@ -24,7 +24,7 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// Notes a look; says whether it belongs to the first pass that looked at this kind.
+    /// Notes a look.
     pub fn note(&mut self, observation: &Arc<Observation>) {
         for fact in observation.facts.iter().filter(|f| is_live(f.kind)) {
             self.first.entry(fact.kind).or_insert(observation.at.t);
@@ -55,20 +55,15 @@ impl Sight {
 
     /// Whether one of these was looked at.
     pub fn covers(&self, topics: &[Topic]) -> bool {
-        topics.iter().any(|t| self.newest(t).is_some())
+        topics.iter().any(|t| self.looks(t).next().is_some())
     }
 
-    /// The newest look at this.
-    pub fn newest(&self, wanted: &Topic) -> Option<&Arc<Observation>> {
-        match &wanted.object {
-            Some(_) => self.newest.get(wanted),
-            None => self
-                .newest
-                .iter()
-                .filter(|(t, _)| t.kind == wanted.kind)
-                .map(|(_, o)| o)
-                .max_by_key(|o| (o.at.t, o.seq)),
-        }
+    /// The newest look at this object or, where none is named, at each object of the kind.
+    pub fn looks<'a>(&'a self, wanted: &'a Topic) -> impl Iterator<Item = &'a Arc<Observation>> {
+        self.newest
+            .iter()
+            .filter(|(t, _)| t.kind == wanted.kind && (wanted.object.is_none() || t.object == wanted.object))
+            .map(|(_, o)| o)
     }
 
     /// Why none of these could be looked at, where that is known.

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::task;
 use crate::host::Host;
 
 /// Where systemd and all distributions mount it.
@@ -105,16 +106,13 @@ pub(super) fn chain(root: &Path, path: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// `hierarchy:controllers:path`. A reader in a cgroup name space of its own sees the others' paths as `/../..`.
+/// `hierarchy:controllers:path`.
 fn rows(text: &str) -> Vec<(String, String)> {
     text.lines()
         .filter_map(|line| {
             let mut parts = line.splitn(3, ':').skip(1);
-            let (names, mut path) = (parts.next()?, parts.next()?);
-            while let Some(rest) = path.strip_prefix("/..") {
-                path = rest;
-            }
-            Some((names.to_owned(), path.to_owned()))
+            let (names, path) = (parts.next()?, parts.next()?);
+            Some((names.to_owned(), task::from_root(path).to_owned()))
         })
         .collect()
 }

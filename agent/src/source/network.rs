@@ -6,6 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::os::unix::fs::MetadataExt;
 
+use super::dns;
 use crate::host::{Host, Unreadable};
 use crate::world::World;
 
@@ -160,23 +161,13 @@ pub(super) fn best<'a>(routes: impl IntoIterator<Item = &'a Route>) -> Option<&'
 /// The API server's addresses as far as the node's own files tell: an address in the kubeconfig, a name in `/etc/hosts`;
 /// behind a load balancer on the node itself, the servers that it is known to have.
 pub(super) fn api_addresses(host: &Host, world: &World) -> Vec<IpAddr> {
-    let hosts = host.text("/etc/hosts").unwrap_or_default();
-    let of = |name: &str| -> Vec<IpAddr> { name.parse().map_or_else(|_| named(&hosts, name), |ip| vec![ip]) };
+    let of = |name: &str| -> Vec<IpAddr> { name.parse().map_or_else(|_| dns::in_hosts(host, name), |ip| vec![ip]) };
     let mut all: Vec<IpAddr> = world.kubeconfig.server.iter().flat_map(|e| of(&e.host)).collect();
     if all.iter().all(IpAddr::is_loopback) {
         all = world.peers.iter().flat_map(|e| of(&e.host)).collect();
     }
     all.retain(|ip| !ip.is_loopback());
     all
-}
-
-fn named(hosts: &str, name: &str) -> Vec<IpAddr> {
-    hosts
-        .lines()
-        .map(|l| l.split('#').next().unwrap_or_default())
-        .filter(|l| l.split_whitespace().skip(1).any(|w| w.eq_ignore_ascii_case(name)))
-        .filter_map(|l| l.split_whitespace().next()?.parse().ok())
-        .collect()
 }
 
 fn shares(a: u128, b: u128, prefix: u32, bits: u32) -> bool {
