@@ -98,8 +98,9 @@ pub const LIVE: &[KindSpec] = &[
         ("since_s", Domain::Int), ("pid", Domain::Int), ("job", Domain::Words(&["none", "start", "stop", "restart", "other"])),
         // a new one for each start: what the journal's entries of that start carry
         ("frozen", Domain::Words(YES_NO)), ("invocation", Domain::Text),
-        // whether it was started at all since the boot; told apart from one that was stopped
-        ("started", Domain::Words(YES_NO)),
+        // it has changed its state since the boot; absent where that is not known: systemd forgets a unit that is stopped
+        // and that nothing refers to (systemd.unit(5), `CollectMode=`)
+        ("started", Domain::Words(&["yes"])),
     ] },
     KindSpec { kind: Kind::Process, attrs: &[
         ("role", Domain::Words(ROLES)), ("state", Domain::Words(&["running", "blocked", "stopped", "zombie", "frozen", "absent"])),

@@ -41,6 +41,10 @@ pub enum Failure {
     /// No answer in time.
     #[error("no answer")]
     Silent,
+    /// `Version` was answered, and `Status` was not in time: what it waits for is the network plugin (containerd 2.x asks
+    /// CNI's STATUS).
+    #[error("Version is answered, Status is not")]
+    SilentStatus,
     /// It does not speak CRI: an old Docker, or a containerd with the plugin switched off or failed.
     #[error("unimplemented: {0}")]
     Unimplemented(String),
@@ -100,20 +104,26 @@ struct RuntimeStatus {
 
 /// Asks on a fresh connection; both questions together take no longer than `limit`.
 pub async fn ask(stream: UnixStream, limit: Duration) -> Result<Answer, Failure> {
-    timeout(limit, exchange(stream)).await.unwrap_or(Err(Failure::Silent))
+    let mut versioned = false;
+    let asked = timeout(limit, exchange(stream, &mut versioned)).await;
+    asked.unwrap_or(Err(if versioned {
+        Failure::SilentStatus
+    } else {
+        Failure::Silent
+    }))
 }
 
-async fn exchange(stream: UnixStream) -> Result<Answer, Failure> {
+async fn exchange(stream: UnixStream, versioned: &mut bool) -> Result<Answer, Failure> {
     let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream))
         .await
         .map_err(|e| Failure::Other(e.to_string()))?;
     let driving = tokio::spawn(connection);
-    let answer = questions(sender).await;
+    let answer = questions(sender, versioned).await;
     driving.abort();
     answer
 }
 
-async fn questions(mut sender: SendRequest<Full<Bytes>>) -> Result<Answer, Failure> {
+async fn questions(mut sender: SendRequest<Full<Bytes>>, versioned: &mut bool) -> Result<Answer, Failure> {
     let mut last = Failure::Silent;
     for package in PACKAGES {
         let version = VersionRequest {
@@ -121,8 +131,15 @@ async fn questions(mut sender: SendRequest<Full<Bytes>>) -> Result<Answer, Failu
         };
         match call::<VersionResponse>(&mut sender, package, "Version", &version).await {
             Ok(version) => {
+                *versioned = true;
                 let request = StatusRequest { verbose: false };
-                let status: StatusResponse = call(&mut sender, package, "Status", &request).await?;
+                let status: StatusResponse =
+                    call(&mut sender, package, "Status", &request)
+                        .await
+                        .map_err(|failure| match failure {
+                            Failure::Silent => Failure::SilentStatus,
+                            other => other,
+                        })?;
                 return Ok(Answer {
                     name: version.runtime_name,
                     version: version.runtime_version,

@@ -219,6 +219,7 @@ async fn ask(scene: &Scene, path: &Path, reading: &mut Reading) {
         Err(failure) => {
             let word = match failure {
                 Failure::Silent => "timed-out",
+                Failure::SilentStatus => "status-timed-out",
                 Failure::Unimplemented(_) => "unimplemented",
                 Failure::Other(_) => "failed",
             };

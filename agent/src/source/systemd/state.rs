@@ -129,6 +129,7 @@ impl UnitState {
             ("code", self.code),
             ("file_state", self.file_state),
             ("job", self.job),
+            ("started", self.since.filter(|_| !self.traces).map(|_| "yes")),
             ("frozen", self.frozen.map(|f| if f { "yes" } else { "no" })),
         ];
         for (name, word) in words {
