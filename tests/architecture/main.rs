@@ -47,6 +47,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            // A pass that never ends is a gap of every kind that the agent sees.
+            "grammar::vocabulary_live",
             "spelling",
             "model",
             "clock",

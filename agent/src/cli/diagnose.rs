@@ -15,6 +15,7 @@ use crate::bundle::write::Writer;
 use crate::catalog::load::Catalog;
 use crate::clock::{Clock, Now};
 use crate::diagnosis::engine;
+use crate::grammar::vocabulary_live::LIVE;
 use crate::host::Host;
 use crate::input;
 use crate::model::diagnosis::Diagnosis;
@@ -30,6 +31,8 @@ use crate::world::World;
 
 /// What is left of the deadline for the answer itself.
 const ANSWER: Duration = Duration::from_millis(500);
+/// The pass ends this long before it is no longer awaited, so that one source that runs out of time costs only itself.
+const HANDOVER: Duration = Duration::from_millis(200);
 /// Inputs that wait between the reader's thread and the engine.
 const WAITING: usize = 4096;
 /// Where journald and the distributions without one write.
@@ -41,7 +44,7 @@ const LOGS: [&str; 2] = ["/var/lib/rancher/rke2/agent/logs/kubelet.log", "/var/l
 enum Message {
     Input(Box<Input>),
     Read(Box<Result<input::Summary, String>>),
-    Looked(Vec<Done>),
+    Looked { done: Vec<Done>, node: Option<String> },
 }
 
 pub(super) fn run(args: &Diagnose, env: &dyn Fn(&str) -> Option<String>, io: &mut Io) -> Result<Exit, Failure> {
@@ -51,24 +54,19 @@ pub(super) fn run(args: &Diagnose, env: &dyn Fn(&str) -> Option<String>, io: &mu
     let clock = Clock::system();
     let started = clock.now();
     let host = host(args, env);
-    let scene = Scene {
-        world: World::discover(&host),
+    let boot = boot(&host);
+    let end = |limit: Duration| limit.saturating_sub(Duration::from_micros(clock.since(started)));
+    let watch = Watch {
         host,
         clock: clock.clone(),
         allowed: allowed(args),
+        service: service(env),
     };
-    let (node, boot) = (scene.world.node_name.clone(), boot(&scene.host));
-    let end = |limit: Duration| limit.saturating_sub(Duration::from_micros(clock.since(started)));
-    let messages = start(
-        (scene, service(env)),
-        &catalog,
-        Timestamp(started.wall.0 - since),
-        end(deadline),
-    )?;
+    let messages = start(watch, &catalog, Timestamp(started.wall.0 - since), end(deadline))?;
     let mut record = Record::new(Arc::clone(&catalog), args.record.as_deref())?;
     let mut pass = collect(&messages, &mut record, &|| end(deadline))?;
     let id = boot.map(|id| format!("{:032x}", u128::from_be_bytes(id)));
-    let (node, boot_id) = (args.node.clone().or(node).or(pass.node), id.or(pass.boot_id));
+    let (node, boot_id) = (args.node.clone().or(pass.node), id.or(pass.boot_id));
     record.looks(&pass.looks, &mut pass.timeline, (boot, clock.now()))?;
     let diagnosis = record.finish(node, boot_id)?;
     report::print(&diagnosis, &args.common, env, io)
@@ -116,32 +114,53 @@ fn boot(host: &Host) -> Option<Boot> {
 /// The reader of logs and the sources, each on a thread of its own: a disk that hangs holds neither the other nor the
 /// answer.
 fn start(
-    (scene, service): (Scene, Option<Service>),
+    watch: Watch,
     catalog: &Arc<Catalog>,
     since: Timestamp,
     limit: Duration,
 ) -> Result<Receiver<Message>, Failure> {
     let (sender, messages) = sync_channel(WAITING);
     let looks = sender.clone();
-    let (catalog, host) = (Arc::clone(catalog), scene.host.clone());
+    let (catalog, host) = (Arc::clone(catalog), watch.host.clone());
     let thread = |name: &str| std::thread::Builder::new().name(name.to_owned());
     let failed = |e: std::io::Error| Failure::Tool(format!("cannot start a thread: {e}"));
     thread("logs")
         .spawn(move || read(&host, &catalog, since, &sender))
         .map_err(failed)?;
     thread("sources")
-        .spawn(move || {
-            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
-                return;
-            };
-            let mut samplers = registry::samplers(service);
-            let done = runtime.block_on(pass::pass(&mut samplers, &scene, limit));
-            // What still hangs in a system call is left behind.
-            runtime.shutdown_background();
-            let _ = looks.send(Message::Looked(done));
-        })
+        .spawn(move || look(watch, limit, &looks))
         .map_err(failed)?;
     Ok(messages)
+}
+
+/// What the sources are given.
+struct Watch {
+    host: Host,
+    clock: Clock,
+    allowed: Allowed,
+    service: Option<Service>,
+}
+
+/// One pass. Where the kubelet's world is looked for something may hang as well: it is part of the pass.
+fn look(watch: Watch, limit: Duration, sender: &SyncSender<Message>) {
+    let started = watch.clock.now();
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+        return;
+    };
+    let scene = Scene {
+        world: World::discover(&watch.host),
+        host: watch.host,
+        clock: watch.clock,
+        allowed: watch.allowed,
+    };
+    let spent = Duration::from_micros(scene.clock.since(started));
+    let mut samplers = registry::samplers(watch.service);
+    let left = limit.saturating_sub(spent + HANDOVER);
+    let done = runtime.block_on(pass::pass(&mut samplers, &scene, left));
+    // What still hangs in a system call is left behind.
+    runtime.shutdown_background();
+    let node = scene.world.node_name;
+    let _ = sender.send(Message::Looked { done, node });
 }
 
 fn read(host: &Host, catalog: &Catalog, since: Timestamp, sender: &SyncSender<Message>) {
@@ -194,22 +213,26 @@ fn collect(messages: &Receiver<Message>, record: &mut Record, left: &dyn Fn() ->
                 match *result {
                     Ok(summary) => {
                         pass.timeline = summary.timeline;
-                        pass.node = summary.node.map(|n| n.name);
+                        pass.node = pass.node.or(summary.node.map(|n| n.name));
                         pass.boot_id = summary.boot_id;
                     }
                     Err(why) => record.gap("journal", &why, Some("run as root, or as a member of systemd-journal"))?,
                 }
             }
-            Ok(Message::Looked(done)) => {
+            Ok(Message::Looked { done, node }) => {
                 sources = true;
                 pass.looks = done;
+                // The kubelet's own name for the node is better than what a log has.
+                pass.node = node.or(pass.node);
             }
             Err(RecvTimeoutError::Timeout) => {
                 if !logs {
                     record.gap("journal", "it could not be read to its end in time", None)?;
                 }
                 if !sources {
-                    record.gap("sources", "they did not answer in time", None)?;
+                    for spec in LIVE {
+                        record.gap(spec.kind.word(), "the sources did not answer in time", None)?;
+                    }
                 }
                 break;
             }

@@ -6,6 +6,7 @@ pub mod effect;
 pub mod engine;
 pub mod episodes;
 pub mod finding;
+mod life;
 pub mod readiness;
 pub mod roles;
 pub mod seen;

@@ -10,6 +10,7 @@ use super::scene::Scene;
 use crate::grammar::fact::Kind;
 
 mod files;
+mod judge;
 mod key;
 mod parsed;
 mod served;
