@@ -3,9 +3,12 @@
 //! `agent/ARCHITECTURE.md` is the map. In one line: [`input`] and [`journal`] read logs, [`grammar`] turns lines into
 //! typed facts, [`catalog`] says what causes look like, [`evidence`] and [`diagnosis`] reason (pure), [`export`] renders.
 
+pub mod bundle;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod daemon;
 pub mod diagnosis;
 pub mod evidence;
 pub mod export;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const LINES: usize = 600;
 
 /// What a module may import of ours, beside itself.
-const ARROWS: [(&str, &[&str]); 15] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("grammar", &[]),
     ("journal", &[]),
     // Layer, Repair, Owner and RemedyFile are words of the catalog's files that findings carry on.
@@ -17,7 +17,9 @@ const ARROWS: [(&str, &[&str]); 15] = [
     ("pipeline", &["model", "catalog", "diagnosis"]),
     ("input", &["model", "grammar", "journal"]),
     ("export", &["model", "catalog::schema"]),
+    ("bundle", &["model"]),
     ("clock", &["model"]),
+    ("config", &[]),
     ("host", &[]),
     ("world", &["host", "model"]),
     (

@@ -4,9 +4,10 @@ use super::duration;
 use super::graph::{Edge, Graph};
 use super::load::{Catalog, Fault, Parts};
 use super::matcher::{Matcher, Pattern};
-use super::schema::{CauseFile, ConditionFile, EdgeFile, SignalFile};
+use super::schema::{CauseFile, ConditionFile, EdgeFile, SignalFile, Words};
 use crate::grammar::fact::Kind;
 use crate::grammar::line::Origin;
+use crate::grammar::vocabulary::{is_live, object_attr};
 use crate::model::time::SECOND;
 
 /// How late a consequence may come where its edge does not say: kubelets wait two minutes for the runtime, five for a
@@ -62,9 +63,33 @@ pub struct Signal {
     pub not_after_start: i64,
     /// True where it is about calls that fail for as long as the effect lasts: such evidence may come late.
     pub about_calls: bool,
+    /// What the agent must have looked at to say that it is not so; empty where a log could say it.
+    pub looks: Vec<Topic>,
     /// Who could write what it looks for; empty where anybody could.
     pub origins: Vec<Origin>,
 }
+
+/// A kind of fact that the agent sees by itself, and which of its objects: the word of the kind's first attribute.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Topic {
+    /// The kind.
+    pub kind: Kind,
+    /// The object, where the kind's first attribute names one.
+    pub object: Option<String>,
+}
+
+/// Facts about calls to the API server: they fail for as long as the effect lasts.
+const CALLS: &[Kind] = &[
+    Kind::ApiCall,
+    Kind::CriCall,
+    Kind::Probe,
+    Kind::ApiCertificate,
+    Kind::Identity,
+    Kind::Lease,
+    Kind::NodeObject,
+    Kind::Resolver,
+    Kind::ApiSocket,
+];
 
 pub(super) fn compile(parts: Parts, faults: &mut Vec<Fault>) -> Catalog {
     let names: Vec<String> = parts.causes.iter().map(|(_, c)| c.id.clone()).collect();
@@ -161,9 +186,33 @@ fn compile_signal(cause: usize, file: &SignalFile) -> Signal {
         lasting: file.lasting,
         testimony: file.testimony,
         not_after_start: micros(&file.not_after_start).unwrap_or(0),
-        about_calls: !facts.is_empty() && facts.iter().all(|k| matches!(k, Kind::ApiCall | Kind::CriCall)),
+        about_calls: !facts.is_empty() && facts.iter().all(|k| CALLS.contains(k)),
+        looks: topics(file),
         origins,
     }
+}
+
+/// What a signal looks at, where only the agent's own looks can assert it.
+fn topics(file: &SignalFile) -> Vec<Topic> {
+    let kinds = file
+        .matches
+        .iter()
+        .map(|m| m.fact.as_deref().and_then(kind).filter(|k| is_live(*k)));
+    let Some(kinds) = kinds.collect::<Option<Vec<Kind>>>() else {
+        return Vec::new();
+    };
+    let mut topics: Vec<Topic> = Vec::new();
+    for (kind, alternative) in kinds.into_iter().zip(&file.matches) {
+        let object = object_attr(kind).and_then(|name| match alternative.conditions.get(name) {
+            Some(Words::One(word)) => Some(word.clone()),
+            _ => None,
+        });
+        let topic = Topic { kind, object };
+        if !topics.contains(&topic) {
+            topics.push(topic);
+        }
+    }
+    topics
 }
 
 fn compile_condition(file: &ConditionFile, find: &dyn Fn(&str) -> Option<usize>) -> Condition {

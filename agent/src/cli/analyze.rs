@@ -4,36 +4,35 @@ use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::args::{Analyze, Color, FailOn, Format};
+use super::args::Analyze;
 use super::exit::Exit;
 use super::io::Io;
 use super::progress::Line;
+use super::replay;
+use super::report;
 use super::run::{self, Failure};
 use super::window::Bound;
 use crate::catalog::load::Catalog;
 use crate::diagnosis::engine;
-use crate::export::json;
-use crate::export::text::{self, Style};
 use crate::input;
 use crate::model::diagnosis::Diagnosis;
 use crate::model::time::Timestamp;
 use crate::pipeline::Analyzer;
 
-/// Columns where the output is no terminal: a ticket, a pager, a file.
-const PAPER: usize = 120;
-
 pub(super) fn run(args: &Analyze, env: &dyn Fn(&str) -> Option<String>, io: &mut Io) -> Result<Exit, Failure> {
     let (since, until) = bounds(args)?;
-    let catalog = Arc::new(run::catalog(args.catalog_dir.as_deref())?);
-    let options = window(args, since, until)?;
-    let diagnosis = diagnose(args, &catalog, &options, io)?;
-    let answer = match args.format {
-        Format::Json => json::render(&diagnosis, io.stdout_is_terminal)
-            .map_err(|e| Failure::Tool(format!("cannot write the answer: {e}")))?,
-        Format::Text => text::render(&diagnosis, &style(args, env, io)),
+    let catalog = Arc::new(run::catalog(args.common.catalog_dir.as_deref())?);
+    let diagnosis = if let [one] = args.paths.as_slice()
+        && replay::is_bundle(one)
+    {
+        let mut diagnosis = replay::diagnose(one, &catalog)?;
+        diagnosis.node = args.node.clone().or(diagnosis.node);
+        diagnosis
+    } else {
+        let options = window(args, since, until)?;
+        diagnose(args, &catalog, &options, io)?
     };
-    io.print(&answer)?;
-    Ok(Exit::of(&diagnosis, args.fail_on == Some(FailOn::Risk)))
+    report::print(&diagnosis, &args.common, env, io)
 }
 
 fn bounds(args: &Analyze) -> Result<(Option<Bound>, Option<Bound>), Failure> {
@@ -111,23 +110,4 @@ fn diagnose(
     diagnosis.node = args.node.clone().or(diagnosis.node).or(summary.node.map(|n| n.name));
     diagnosis.boot_id = diagnosis.boot_id.or(summary.boot_id);
     Ok(diagnosis)
-}
-
-fn style(args: &Analyze, env: &dyn Fn(&str) -> Option<String>, io: &Io) -> Style {
-    let set = |name: &str| env(name).is_some_and(|v| !v.is_empty());
-    let color = match args.color {
-        Color::Always => true,
-        Color::Never => false,
-        Color::Auto => io.stdout_is_terminal && !set("NO_COLOR") && env("TERM").as_deref() != Some("dumb"),
-    };
-    let width = if io.stdout_is_terminal {
-        io.width.unwrap_or(80)
-    } else {
-        PAPER
-    };
-    Style {
-        width: width.max(40),
-        color,
-        all: args.all,
-    }
 }

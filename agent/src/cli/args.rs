@@ -1,10 +1,14 @@
 //! The arguments, as clap reads them.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::run::Failure;
+use crate::catalog::duration;
 use crate::catalog::schema::Layer;
+use crate::model::time::SECOND;
 
 /// Says why a kubelet stopped posting node status.
 #[derive(Debug, Parser)]
@@ -21,8 +25,12 @@ const EXITS: &str = "Exit codes: 0 healthy or at risk, 1 the tool failed, 2 usag
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Read journals and logs; say why the node is not ready
+    /// Look at this node; say why its kubelet stopped posting status
+    Diagnose(Diagnose),
+    /// Read journals, logs and bundles; say why the node is not ready
     Analyze(Analyze),
+    /// Make the diagnosis of a recorded bundle again
+    Replay(Replay),
     /// Print the catalog's page on a cause
     Explain(Explain),
     /// List the causes that the catalog knows
@@ -46,6 +54,14 @@ pub struct Analyze {
     /// The node's name, where the record does not say it; filters nothing
     #[arg(long)]
     pub node: Option<String>,
+    /// How to answer.
+    #[command(flatten)]
+    pub common: Answer,
+}
+
+/// How to answer, the same for every command that diagnoses.
+#[derive(Debug, Args)]
+pub struct Answer {
     /// How to answer
     #[arg(long, value_enum, default_value_t = Format::Text)]
     pub format: Format,
@@ -61,6 +77,70 @@ pub struct Analyze {
     /// Colour marks what the words already say
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
     pub color: Color,
+}
+
+/// `diagnose`.
+#[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of the operator")]
+pub struct Diagnose {
+    /// How far to look back in the journal: `30m`, `2h`
+    #[arg(long, value_name = "DURATION", default_value = "30m")]
+    pub since: String,
+    /// The answer comes within this, whatever hangs; 10s at most
+    #[arg(long, value_name = "DURATION", default_value = "10s")]
+    pub timeout: String,
+    /// Write everything that was seen to this file, for `replay` and `analyze`
+    #[arg(long, value_name = "FILE")]
+    pub record: Option<PathBuf>,
+    /// Where the node's file system is mounted [env: `HOST_ROOT`] [default: /]
+    #[arg(long, value_name = "DIR")]
+    pub host_root: Option<PathBuf>,
+    /// Read the kubelet's own Lease and Node with its certificate and key
+    #[arg(long)]
+    pub as_kubelet: bool,
+    /// Ask the container runtime for its status over the CRI socket
+    #[arg(long)]
+    pub cri: bool,
+    /// Send nothing to the API server
+    #[arg(long)]
+    pub no_api: bool,
+    /// Ask systemd nothing over D-Bus
+    #[arg(long)]
+    pub no_dbus: bool,
+    /// The node's name, where the kubelet does not say it
+    #[arg(long)]
+    pub node: Option<String>,
+    /// How to answer.
+    #[command(flatten)]
+    pub common: Answer,
+}
+
+impl Diagnose {
+    /// When the answer must be there.
+    pub(super) fn deadline(&self) -> Result<Duration, Failure> {
+        let longest = 10 * SECOND;
+        duration::parse(&self.timeout)
+            .filter(|t| (SECOND..=longest).contains(t))
+            .map(|t| Duration::from_micros(t as u64))
+            .ok_or_else(|| Failure::Usage(format!("--timeout: {:?} is not between 1s and 10s", self.timeout)))
+    }
+
+    /// How far to look back, microseconds.
+    pub(super) fn look_back(&self) -> Result<i64, Failure> {
+        duration::parse(&self.since)
+            .ok_or_else(|| Failure::Usage(format!("--since: {:?} is no duration; give 30m, 2h, 1d", self.since)))
+    }
+}
+
+/// `replay`.
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// A bundle that `diagnose --record` wrote
+    #[arg(value_name = "FILE")]
+    pub bundle: PathBuf,
+    /// How to answer.
+    #[command(flatten)]
+    pub common: Answer,
 }
 
 /// `explain`.

@@ -3,9 +3,12 @@
 pub mod analyze;
 pub mod args;
 pub mod causes;
+pub mod diagnose;
 pub mod exit;
 pub mod explain;
 pub mod io;
 pub mod progress;
+pub mod replay;
+pub mod report;
 pub mod run;
 pub mod window;

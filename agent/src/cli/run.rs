@@ -8,7 +8,7 @@ use clap::Parser;
 use super::args::{Cli, Command};
 use super::exit::Exit;
 use super::io::Io;
-use super::{analyze, causes, explain};
+use super::{analyze, causes, diagnose, explain, replay};
 use crate::catalog::load::Catalog;
 use crate::export::json;
 
@@ -34,6 +34,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &dyn Fn(&str) -> Optio
     };
     let done = match &cli.command {
         Command::Analyze(args) => analyze::run(args, env, &mut io),
+        Command::Diagnose(args) => diagnose::run(args, env, &mut io),
+        Command::Replay(args) => replay::run(args, env, &mut io),
         Command::Explain(args) => explain::run(args, &mut io),
         Command::Causes(args) => causes::run(args, &mut io),
         Command::Schema => io.print(json::SCHEMA).map(|()| Exit::Ok).map_err(Failure::from),

@@ -2,6 +2,7 @@
 
 use crate::catalog::compile::Condition;
 use crate::catalog::load::Catalog;
+use crate::evidence::sight::Sight;
 use crate::evidence::track::{Asserted, Track, Window};
 use crate::grammar::line::Origin;
 use crate::model::finding::Verdict;
@@ -16,6 +17,8 @@ pub struct Found {
     pub verdict: Verdict,
     /// Its first evidence.
     pub first: Moment,
+    /// It may have begun as early as this, on the record's time line: `i64::MIN` where the agent saw it at its first look.
+    pub earliest: i64,
     /// Its last evidence.
     pub last: Moment,
     /// Its asserted signals, by index in the catalog.
@@ -23,6 +26,8 @@ pub struct Found {
     /// True where all of its evidence is about calls that fail as long as the effect lasts, or was given while the
     /// machine went down: such evidence may be written long after the onset.
     pub may_be_late: bool,
+    /// True where all of its evidence is what the log says of failed calls.
+    pub only_told: bool,
 }
 
 /// Who was heard of at all: the absence of words means something only where their writer was heard.
@@ -56,8 +61,24 @@ impl Coverage {
     }
 }
 
+/// What the causes are judged by.
+#[derive(Debug, Clone, Copy)]
+pub struct Record<'a> {
+    /// What was seen of each signal.
+    pub tracks: &'a [Track],
+    /// Who was heard.
+    pub coverage: &'a Coverage,
+    /// What was looked at.
+    pub sight: &'a Sight,
+}
+
 /// The causes that are asserted in this window, in the catalog's order.
-pub fn assess(catalog: &Catalog, tracks: &[Track], window: Window, coverage: &Coverage) -> Vec<Found> {
+pub fn assess(catalog: &Catalog, record: Record<'_>, window: Window) -> Vec<Found> {
+    let Record {
+        tracks,
+        coverage,
+        sight,
+    } = record;
     let judged: Vec<Option<Asserted>> = catalog
         .signals
         .iter()
@@ -67,11 +88,14 @@ pub fn assess(catalog: &Catalog, tracks: &[Track], window: Window, coverage: &Co
     let mut found = Vec::new();
     for (index, cause) in catalog.causes.iter().enumerate() {
         let verdict = if cause.confirmed.as_ref().is_some_and(|c| holds(c, &judged)) {
-            let refutable = cause
-                .confirmed
-                .iter()
-                .flat_map(|c| &c.none)
-                .all(|s| coverage.covers(&catalog.signals[*s].origins));
+            let refutable = cause.confirmed.iter().flat_map(|c| &c.none).all(|s| {
+                let signal = &catalog.signals[*s];
+                if signal.looks.is_empty() {
+                    coverage.covers(&signal.origins)
+                } else {
+                    sight.covers(&signal.looks)
+                }
+            });
             Some((
                 if refutable {
                     Verdict::Confirmed
@@ -106,9 +130,17 @@ pub fn assess(catalog: &Catalog, tracks: &[Track], window: Window, coverage: &Co
         let may_be_late = rests
             .iter()
             .all(|(i, _)| catalog.signals[*i].about_calls || catalog.signals[*i].testimony);
+        let earliest = if rests.iter().any(|(_, a)| a.open) {
+            i64::MIN
+        } else {
+            first.t
+        };
+        let only_told = may_be_late && rests.iter().all(|(i, _)| catalog.signals[*i].looks.is_empty());
         found.push(Found {
             cause: index,
             verdict,
+            earliest,
+            only_told,
             first,
             last,
             signals,

@@ -4,6 +4,7 @@
 //! fails renews its lease, because every failure is logged within 17 s (10 s period and 7 s longest retry).
 
 use super::readiness::Readiness;
+use super::seen::Seen;
 use crate::grammar::fact::{Fact, Kind};
 use crate::grammar::line::Origin;
 use crate::model::diagnosis::{Heartbeat, HeartbeatState, SuccessBasis};
@@ -58,6 +59,8 @@ pub struct Effects {
     mute: Option<(Moment, Moment)>,
     /// A kubelet that had registered before was started again and has not registered since: since when it was down.
     unregistered: Option<Moment>,
+    /// What the agent itself sees of the heartbeat.
+    seen: Seen,
 }
 
 /// Failed renewals that no success has ended.
@@ -108,6 +111,58 @@ impl Effects {
                 Kind::Stall => self.stalled = Some(at),
                 _ => {}
             }
+        }
+    }
+
+    /// Takes what the agent saw by itself.
+    pub fn look(&mut self, observation: &Observation) {
+        let (at, onset) = (observation.at, observation.onset());
+        for fact in &observation.facts {
+            self.seen.look(at, onset, fact);
+            match fact.kind {
+                Kind::UnitState if fact.text("role") == Some("kubelet") => self.unit_state(at, onset, fact),
+                Kind::Process if fact.text("role") == Some("kubelet") => match fact.text("state") {
+                    Some("absent" | "zombie") if self.process == Process::Unknown => {
+                        self.process = Process::Down(onset);
+                    }
+                    Some("absent" | "zombie") | None => {}
+                    Some(_) if self.process == Process::Unknown => self.process = Process::Running(onset),
+                    Some(_) => {}
+                },
+                _ => {}
+            }
+        }
+        if let Some(renewed) = self.seen.renewed() {
+            self.renewed(renewed);
+        }
+    }
+
+    fn unit_state(&mut self, at: Moment, onset: Moment, fact: &Fact) {
+        let down = matches!(self.process, Process::Down(_));
+        match fact.text("active") {
+            Some("inactive" | "failed") if !down => self.process = Process::Down(onset),
+            Some("active" | "reloading") if self.process == Process::Unknown => self.process = Process::Running(onset),
+            // The journal had not told of the start yet.
+            Some("active" | "reloading") if down && at.t - onset.t < RESTARTING => {
+                self.process = Process::Running(onset);
+            }
+            _ => {}
+        }
+    }
+
+    /// The lease says when it was renewed last: what failed before is over.
+    fn renewed(&mut self, at: Moment) {
+        if self.last_good.is_none_or(|good| good.t < at.t) {
+            self.last_good = Some(at);
+        }
+        if self.run.is_some_and(|run| run.last.t < at.t) {
+            self.run = None;
+        }
+        if self.unregistered.is_some_and(|since| since.t < at.t) {
+            self.unregistered = None;
+        }
+        if self.mute.is_some_and(|(_, up)| up.t < at.t) {
+            self.mute = None;
         }
     }
 
@@ -261,7 +316,10 @@ impl Effects {
             .or_else(|| self.mute(now))
             .or_else(|| self.unregistered(now))
             .or_else(|| self.failing(now))
+            .or_else(|| self.seen.stale(now))
+            .or_else(|| self.seen.held(now, self.last_good, self.last_kubelet))
             .or_else(|| self.not_ready(now))
+            .or_else(|| self.seen.not_ready())
     }
 
     fn failing(&self, now: Moment) -> Option<Effect> {
@@ -380,6 +438,7 @@ impl Effects {
             && self.unregistered.is_none()
             && runs
             && !stalled
+            && !self.seen.is_held()
             && (watched || talks)
     }
 
@@ -390,19 +449,27 @@ impl Effects {
             Some("heartbeat-lost") => HeartbeatState::Lost,
             Some("heartbeat-failing") => HeartbeatState::Failing,
             Some("heartbeat-intermittent") => HeartbeatState::Intermittent,
-            _ if self.shown_alive(now) => HeartbeatState::Ok,
+            _ if self.seen.fresh(now) || self.shown_alive(now) => HeartbeatState::Ok,
             _ => HeartbeatState::Unknown,
         };
         let failing = effect.filter(|e| e.id != "node-not-ready");
         let last_success = match state {
+            HeartbeatState::Ok if self.seen.fresh(now) => self.seen.renewed().map(|m| m.wall),
             HeartbeatState::Ok => Some(self.last_kubelet.unwrap_or(now).wall),
             HeartbeatState::Unknown => None,
             _ => failing.and_then(|e| e.earliest).map(|m| m.wall),
         };
+        let by_lease = last_success.is_some() && self.seen.renewed().map(|m| m.wall) == last_success;
         Heartbeat {
             state,
             last_success_at: last_success,
-            last_success_basis: last_success.map(|_| SuccessBasis::Inferred),
+            last_success_basis: last_success.map(|_| {
+                if by_lease {
+                    SuccessBasis::Lease
+                } else {
+                    SuccessBasis::Inferred
+                }
+            }),
             failing_since: failing.map(|e| e.since.wall),
         }
     }

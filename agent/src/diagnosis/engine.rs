@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::assess::Coverage;
+use super::assess::{Coverage, Record};
 use super::boots::GoingDown;
 use super::effect::{Effect, Effects};
 use super::episodes::{Episodes, Transition};
 use super::verdict;
 use crate::catalog::load::Catalog;
 use crate::evidence::detector::{self, Detector};
+use crate::evidence::sight::Sight;
 use crate::evidence::track::{Sample, Track};
 use crate::grammar::fact::Kind;
 use crate::grammar::line::Origin;
@@ -43,6 +44,7 @@ pub struct Engine {
     pub(super) effects: Effects,
     pub(super) episodes: Episodes,
     pub(super) coverage: Coverage,
+    pub(super) sight: Sight,
     pub(super) gaps: Vec<Gap>,
     pub(super) first: Option<Moment>,
     pub(super) last: Option<Moment>,
@@ -64,6 +66,7 @@ impl Engine {
             effects: Effects::default(),
             episodes: Episodes::default(),
             coverage: Coverage::default(),
+            sight: Sight::default(),
             gaps: Vec::new(),
             first: None,
             last: None,
@@ -107,8 +110,20 @@ impl Engine {
         verdict::asserted(self)
     }
 
+    pub(super) fn record(&self) -> Record<'_> {
+        Record {
+            tracks: &self.tracks,
+            coverage: &self.coverage,
+            sight: &self.sight,
+        }
+    }
+
     fn observe(&mut self, observation: &Observation, transitions: &mut Vec<Transition>) {
         self.enter_boot(observation.boot, observation.at);
+        if observation.origin == Origin::Agent {
+            self.look(&Arc::new(observation.clone()), transitions);
+            return;
+        }
         let mut facts = Vec::new();
         for detector in &mut self.detectors {
             detector.observe(observation, &mut facts);
@@ -116,6 +131,26 @@ impl Engine {
         let mut observation = observation.clone();
         observation.facts.extend(facts);
         self.take(&Arc::new(observation), transitions);
+    }
+
+    /// What the agent saw by itself. It is no line of the record: no detector and no coverage of logs hears of it.
+    fn look(&mut self, observation: &Arc<Observation>, transitions: &mut Vec<Transition>) {
+        self.sight.note(observation);
+        for hit in self.catalog.matcher.hits_by_fact(observation) {
+            let kind = hit.fact.and_then(|i| observation.facts.get(i)).map(|f| f.kind);
+            let open =
+                observation.header_at.is_none() && kind.is_some_and(|k| self.sight.is_first(k, observation.at.t));
+            self.tracks[hit.signal].add(
+                Sample {
+                    observation: Arc::clone(observation),
+                    fact: hit.fact,
+                    open,
+                },
+                false,
+            );
+        }
+        self.effects.look(observation);
+        self.advance(observation.at, transitions);
     }
 
     /// An observation whose facts are complete.
@@ -135,6 +170,7 @@ impl Engine {
                 Sample {
                     observation: Arc::clone(observation),
                     fact: hit.fact,
+                    open: false,
                 },
                 testimony,
             );
@@ -161,8 +197,16 @@ impl Engine {
     }
 
     fn gap(&mut self, gap: &Gap) {
-        self.coverage.interrupt();
-        if self.gaps.len() < GAPS {
+        if !self.sight.miss(gap) {
+            self.coverage.interrupt();
+        }
+        if let Some(known) = self
+            .gaps
+            .iter_mut()
+            .find(|g| g.source == gap.source && g.reason == gap.reason)
+        {
+            known.to = gap.to.max(known.to);
+        } else if self.gaps.len() < GAPS {
             self.gaps.push(gap.clone());
         }
     }
@@ -182,6 +226,7 @@ impl Engine {
                     Sample {
                         observation: Arc::clone(&observation),
                         fact: hit.fact,
+                        open: false,
                     },
                     testimony,
                 );

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::assess::{Coverage, Found};
+use super::assess::{Found, Record};
 use super::roles::Ranked;
 use crate::catalog::load::Catalog;
 use crate::evidence::track::{Asserted, Sample};
@@ -25,8 +25,8 @@ pub struct Context<'a> {
     pub premise: bool,
     /// The last moment known good.
     pub earliest: Option<Moment>,
-    /// Who was heard.
-    pub coverage: &'a Coverage,
+    /// What was heard and looked at.
+    pub record: Record<'a>,
     /// Ids of the causes that are asserted.
     pub asserted: &'a [usize],
     /// Since when the record was read.
@@ -61,7 +61,7 @@ pub fn finding(catalog: &Catalog, ranked: &Ranked, context: &Context<'_>) -> Fin
         },
         expected_at: None,
         evidence: evidence(&ranked.found),
-        missing: missing(catalog, ranked, verdict, context.premise),
+        missing: missing(catalog, ranked, verdict, context),
         ruled_out: ruled_out(catalog, ranked, context),
         remedy: cause.remedies.clone(),
         path: path(catalog, ranked),
@@ -145,7 +145,7 @@ fn quoted(sample: &Sample, count: u64, last: Moment) -> Evidence {
     }
 }
 
-fn missing(catalog: &Catalog, ranked: &Ranked, verdict: Verdict, premise: bool) -> Vec<Missing> {
+fn missing(catalog: &Catalog, ranked: &Ranked, verdict: Verdict, context: &Context<'_>) -> Vec<Missing> {
     let cause = &catalog.causes[ranked.found.cause].file;
     if verdict == Verdict::Confirmed {
         return Vec::new();
@@ -160,7 +160,8 @@ fn missing(catalog: &Catalog, ranked: &Ranked, verdict: Verdict, premise: bool) 
             grant: d.grant.clone(),
         })
         .collect();
-    if premise {
+    missing.extend(unseen(catalog, ranked, context));
+    if context.premise {
         missing.push(Missing {
             signal: "the state of the heartbeat".into(),
             why: "the input shows neither that renewals fail nor that they succeed".into(),
@@ -168,6 +169,58 @@ fn missing(catalog: &Catalog, ranked: &Ranked, verdict: Verdict, premise: bool) 
         });
     }
     missing
+}
+
+/// What the agent would have looked at by itself and could not.
+fn unseen(catalog: &Catalog, ranked: &Ranked, context: &Context<'_>) -> Vec<Missing> {
+    let sight = context.record.sight;
+    let mut out: Vec<Missing> = Vec::new();
+    for signal in catalog.signals.iter().filter(|s| s.cause == ranked.found.cause) {
+        if signal.looks.is_empty() || sight.covers(&signal.looks) {
+            continue;
+        }
+        let Some(gap) = sight.why_blind(&signal.looks) else {
+            continue;
+        };
+        if out.iter().any(|m| m.why == gap.reason) {
+            continue;
+        }
+        out.push(Missing {
+            signal: format!("whether {}", signal.says),
+            why: gap.reason.clone(),
+            grant: gap
+                .grant
+                .clone()
+                .unwrap_or_else(|| "nothing: it could not be seen this time".into()),
+        });
+    }
+    out
+}
+
+/// The newest look that shows that a cause is not there.
+fn looked_well(catalog: &Catalog, cause: usize, context: &Context<'_>) -> Option<RuledOut> {
+    let signals = catalog
+        .signals
+        .iter()
+        .filter(|s| s.cause == cause && !s.looks.is_empty());
+    let looks = signals.flat_map(|s| s.looks.iter());
+    let observation = looks
+        .filter_map(|t| context.record.sight.newest(t))
+        .max_by_key(|o| o.at.t)?;
+    let hits = catalog.matcher.hits_by_fact(observation);
+    if hits.iter().any(|h| catalog.signals[h.signal].cause == cause) {
+        return None;
+    }
+    let sample = Sample {
+        observation: std::sync::Arc::clone(observation),
+        fact: None,
+        open: false,
+    };
+    Some(RuledOut {
+        cause: catalog.causes[cause].file.id.clone(),
+        because: format!("{}: {}", observation.source, observation.text),
+        evidence: Some(quoted(&sample, 1, observation.at)),
+    })
 }
 
 /// Causes that look like this one and of which the record, which would have them, says nothing.
@@ -178,11 +231,19 @@ fn ruled_out(catalog: &Catalog, ranked: &Ranked, context: &Context<'_>) -> Vec<R
         let Some(index) = catalog.cause_index(near).filter(|i| !context.asserted.contains(i)) else {
             continue;
         };
-        let signals: Vec<_> = catalog.signals.iter().filter(|s| s.cause == index).collect();
+        if let Some(seen) = looked_well(catalog, index, context) {
+            out.push(seen);
+            continue;
+        }
+        let signals: Vec<_> = catalog
+            .signals
+            .iter()
+            .filter(|s| s.cause == index && s.looks.is_empty())
+            .collect();
         if signals.is_empty()
             || !signals
                 .iter()
-                .all(|s| !s.origins.is_empty() && context.coverage.covers(&s.origins))
+                .all(|s| !s.origins.is_empty() && context.record.coverage.covers(&s.origins))
         {
             continue;
         }

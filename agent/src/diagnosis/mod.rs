@@ -8,4 +8,5 @@ pub mod episodes;
 pub mod finding;
 pub mod readiness;
 pub mod roles;
+pub mod seen;
 pub mod verdict;

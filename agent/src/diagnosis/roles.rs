@@ -28,7 +28,7 @@ pub struct Ranked {
 pub fn rank(catalog: &Catalog, found: Vec<Found>, effects: &[&str], since: Option<i64>) -> Vec<Ranked> {
     let found: Vec<Found> = found
         .into_iter()
-        .filter(|f| since.is_none_or(|s| f.may_be_late || f.first.t <= s + LATE))
+        .filter(|f| since.is_none_or(|s| f.may_be_late || f.earliest.min(f.first.t) <= s + LATE))
         .collect();
     let upstream: Vec<Option<usize>> = (0..found.len()).map(|i| explained_by(catalog, &found, i)).collect();
     let mut ranked: Vec<Ranked> = found
@@ -118,7 +118,7 @@ fn explained_by(catalog: &Catalog, found: &[Found], index: usize) -> Option<usiz
                 let in_time = from != up.cause || down.first.t - up.last.t <= edge.lag;
                 edge.to < catalog.graph.causes && in_time && is_open(up, from, edge)
             };
-            (descends(catalog, up.cause, down.cause) || up.first.t <= down.first.t + SLACK)
+            (descends(catalog, up.cause, down.cause) || up.earliest.min(up.first.t) <= down.first.t + SLACK)
                 && catalog.graph.path(up.cause, down.cause, &open).is_some()
         })
         .min_by_key(|i| (found[*i].first.t, *i))

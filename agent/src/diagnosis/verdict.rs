@@ -55,7 +55,7 @@ pub(super) fn of_episode(engine: &Engine, effect: &Effect, id: &str) -> (Vec<Fin
         to,
         tail: (effect.last.t - TAIL).max(quarter.min(effect.last.t - 15 * SECOND)),
     };
-    let found = assess::assess(&engine.catalog, &engine.tracks, window, &engine.coverage);
+    let found = assess::assess(&engine.catalog, engine.record(), window);
     let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
     let effects = explained_effects(effect.id);
     let ranked = roles::rank(&engine.catalog, found, effects, Some(effect.since.t));
@@ -64,7 +64,7 @@ pub(super) fn of_episode(engine: &Engine, effect: &Effect, id: &str) -> (Vec<Fin
         effect: Some(effect.id.to_owned()),
         premise: false,
         earliest: effect.earliest,
-        coverage: &engine.coverage,
+        record: engine.record(),
         asserted: &asserted,
         since: Timestamp(effect.since.wall.0 - (effect.since.t - from.max(engine.first.map_or(from, |f| f.t)))),
     };
@@ -214,7 +214,7 @@ pub(super) fn asserted(engine: &Engine) -> Vec<(String, Verdict)> {
         to: i64::MAX,
         tail: i64::MIN,
     };
-    assess::assess(&engine.catalog, &engine.tracks, window, &engine.coverage)
+    assess::assess(&engine.catalog, engine.record(), window)
         .into_iter()
         .map(|f| (engine.catalog.causes[f.cause].file.id.clone(), f.verdict))
         .collect()
@@ -231,7 +231,7 @@ fn unready(effects: &Effects, now: Moment) -> bool {
 /// The premise stands in for an effect that the input neither shows nor refutes: a dozen quoted lines.
 fn of_premise(engine: &Engine) -> (Vec<Finding>, Vec<Candidate>) {
     let window = premise_window(engine);
-    let found = assess::assess(&engine.catalog, &engine.tracks, window, &engine.coverage);
+    let found = assess::assess(&engine.catalog, engine.record(), window);
     let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
     let mut ranked = roles::rank(&engine.catalog, found.clone(), EXPLAINED, None);
     if !ranked.iter().any(|r| r.role == Role::RootCause) {
@@ -249,7 +249,7 @@ fn of_premise(engine: &Engine) -> (Vec<Finding>, Vec<Candidate>) {
         effect,
         premise: true,
         earliest: None,
-        coverage: &engine.coverage,
+        record: engine.record(),
         asserted: &asserted,
         since: engine.first.unwrap_or_default().wall,
     };
@@ -267,7 +267,7 @@ fn record_ended(engine: &Engine, now: Moment) -> Option<(Vec<Finding>, Vec<Candi
         to: now.t,
         tail: now.t - ENDED,
     };
-    let found = assess::assess(&engine.catalog, &engine.tracks, window, &engine.coverage);
+    let found = assess::assess(&engine.catalog, engine.record(), window);
     let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
     let ranked = roles::rank(&engine.catalog, found, &["journal-ended"], None);
     let context = Context {
@@ -275,7 +275,7 @@ fn record_ended(engine: &Engine, now: Moment) -> Option<(Vec<Finding>, Vec<Candi
         effect: Some("journal-ended".into()),
         premise: true,
         earliest: None,
-        coverage: &engine.coverage,
+        record: engine.record(),
         asserted: &asserted,
         since: Timestamp(now.wall.0 - ENDED),
     };
@@ -311,16 +311,16 @@ fn with_risks(engine: &Engine, now: Moment, findings: &mut Vec<Finding>) -> Node
         to: now.t,
         tail: now.t - TAIL,
     };
-    let mut found = assess::assess(&engine.catalog, &engine.tracks, window, &engine.coverage);
+    let mut found = assess::assess(&engine.catalog, engine.record(), window);
     // Calls that failed and succeed again are over, not a risk.
-    found.retain(|f| f.last.t >= now.t - RISK && !f.may_be_late);
+    found.retain(|f| f.last.t >= now.t - RISK && !f.only_told);
     let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
     let context = Context {
         episode: None,
         effect: None,
         premise: false,
         earliest: None,
-        coverage: &engine.coverage,
+        record: engine.record(),
         asserted: &asserted,
         since: Timestamp(now.wall.0 - LOOK_BACK),
     };

@@ -2,4 +2,5 @@
 //! Pure.
 
 pub mod detector;
+pub mod sight;
 pub mod track;

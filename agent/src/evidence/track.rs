@@ -38,6 +38,8 @@ pub struct Sample {
     pub observation: Arc<Observation>,
     /// The fact that counted; `None` where the words alone did.
     pub fact: Option<usize>,
+    /// Seen at the agent's first look: it may have begun at any time before.
+    pub open: bool,
 }
 
 /// What was seen of one signal.
@@ -68,12 +70,14 @@ pub struct Asserted {
     pub count: u64,
     /// Distinct moments, oldest first, a few.
     pub samples: Vec<Sample>,
+    /// It may have begun at any time before `first`.
+    pub open: bool,
 }
 
 impl Track {
     /// Adds an observation.
     pub fn add(&mut self, sample: Sample, testimony: bool) {
-        let at = sample.observation.at;
+        let (at, onset) = (sample.observation.at, sample.observation.onset());
         if let Some(bucket) = self.buckets.back_mut()
             && at.t - bucket.first.t < BUCKET
             && bucket.testimony == testimony
@@ -86,7 +90,7 @@ impl Track {
             self.merge_oldest();
         }
         self.buckets.push_back(Bucket {
-            first: at,
+            first: onset,
             last: at,
             count: 1,
             sample,
@@ -129,6 +133,7 @@ impl Track {
             last: last.last,
             count,
             samples: samples(&inside),
+            open: first.sample.open,
         })
     }
 

@@ -5,6 +5,7 @@ pub mod fact;
 pub mod line;
 pub mod origin;
 pub mod parse;
+pub mod redact;
 pub mod vocabulary;
 pub mod vocabulary_live;
 

@@ -222,3 +222,12 @@ pub fn fact(words: &str) -> Result<Fact, String> {
     }
     Ok(fact)
 }
+
+/// The attribute that tells which of several objects a fact of this kind is about: the kind's first one, where it is one
+/// of a few words (`target` of a probe, `role` of a cgroup).
+pub fn object_attr(kind: Kind) -> Option<&'static str> {
+    match spec(kind)?.attrs.first()? {
+        (name, Domain::Words(words)) if *words != ["yes", "no"] => Some(name),
+        _ => None,
+    }
+}

@@ -1,5 +1,6 @@
 //! One entry or line to an input: what it states, or that somebody spoke.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use super::node::Names;
 use super::zone::Zone;
 use crate::grammar::line::{Level, Line, Origin};
 use crate::grammar::parse;
+use crate::grammar::redact::redact;
 use crate::model::input::{Beat, Gap, Input, Observation, Place};
 use crate::model::time::{Moment, SECOND, Timestamp};
 
@@ -126,6 +128,21 @@ impl<'s> Emitter<'s> {
             self.beat(said, pid);
             return;
         }
+        let text = redact(said.line.text);
+        let facts = match &text {
+            Cow::Borrowed(_) => parsed.facts,
+            // Facts quote the line: none of them may hold what was taken out of it.
+            Cow::Owned(clean) => {
+                parse::parse(
+                    said.origin,
+                    &Line {
+                        text: clean,
+                        ..said.line
+                    },
+                )
+                .facts
+            }
+        };
         let seq = self.kept.number();
         let source = self.kept.intern(said.source);
         (self.sink)(Input::Observed(Observation {
@@ -137,9 +154,9 @@ impl<'s> Emitter<'s> {
             level: parsed.level,
             pid,
             source,
-            text: lines::cut(said.line.text, MAX_TEXT).into(),
+            text: lines::cut(&text, MAX_TEXT).into(),
             place: (said.place)(),
-            facts: parsed.facts,
+            facts,
         }));
     }
 

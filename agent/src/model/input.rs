@@ -53,6 +53,20 @@ pub struct Observation {
     pub facts: Vec<Fact>,
 }
 
+impl Observation {
+    /// When what it states began, as far as it says so itself: the agent's own looks know since when a certificate is
+    /// expired or a unit is down; a line of a log is of its own time.
+    pub fn onset(&self) -> Moment {
+        match self.header_at {
+            Some(began) if self.origin == Origin::Agent && began < self.at.wall => Moment {
+                t: self.at.t.saturating_sub(self.at.wall.0 - began.0),
+                wall: began,
+            },
+            _ => self.at,
+        }
+    }
+}
+
 /// Where a line is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -82,7 +96,7 @@ pub struct Beat {
 /// A time in which an observer could not see.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Gap {
-    /// Which source: `journal`, `file`, later also the live ones.
+    /// Which source: `journal`, `file`, or the kind of fact that the agent could not see by itself.
     pub source: String,
     /// Since when; `None` where unknown.
     pub from: Option<Timestamp>,

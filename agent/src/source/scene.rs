@@ -8,6 +8,7 @@ use crate::world::World;
 
 /// What the operator allows beyond reading.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches of the operator")]
 pub struct Allowed {
     /// Talk to the API server at all.
     pub api: bool,

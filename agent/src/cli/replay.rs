@@ -1,0 +1,57 @@
+//! `replay`: the diagnosis of a recorded bundle, made again from the same inputs.
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::args::Replay;
+use super::exit::Exit;
+use super::io::Io;
+use super::report;
+use super::run::{self, Failure};
+use crate::bundle::read;
+use crate::catalog::load::Catalog;
+use crate::diagnosis::engine;
+use crate::host::Host;
+use crate::model::diagnosis::Diagnosis;
+use crate::model::input::{Gap, Input};
+use crate::pipeline::Analyzer;
+
+pub(super) fn run(args: &Replay, env: &dyn Fn(&str) -> Option<String>, io: &mut Io) -> Result<Exit, Failure> {
+    let catalog = Arc::new(run::catalog(args.common.catalog_dir.as_deref())?);
+    let diagnosis = diagnose(&args.bundle, &catalog)?;
+    report::print(&diagnosis, &args.common, env, io)
+}
+
+/// Whether this file is a bundle.
+pub(super) fn is_bundle(path: &Path) -> bool {
+    let mut head = Vec::new();
+    path.is_file()
+        && Host::at("/")
+            .open(path)
+            .is_ok_and(|file| file.take(512).read_to_end(&mut head).is_ok())
+        && read::is_packed(&head)
+}
+
+/// The diagnosis of a bundle.
+pub(super) fn diagnose(path: &Path, catalog: &Arc<Catalog>) -> Result<Diagnosis, Failure> {
+    let file = Host::at("/").open(path).map_err(|e| Failure::Tool(e.to_string()))?;
+    let mut analyzer = Analyzer::new(Arc::clone(catalog), engine::Options::default());
+    let foot = read::read(file, &mut |input| analyzer.input(&input, &mut |_| {}))
+        .map_err(|e| Failure::Tool(format!("{}: {e}", path.display())))?;
+    if foot.is_none() {
+        let gap = Gap {
+            source: "bundle".into(),
+            from: None,
+            to: None,
+            reason: format!("{} ends before its foot: it was cut short", path.display()),
+            grant: None,
+        };
+        analyzer.input(&Input::Gap(gap), &mut |_| {});
+    }
+    let foot = foot.unwrap_or_default();
+    let mut diagnosis = analyzer.diagnosis();
+    diagnosis.node = foot.node.or(diagnosis.node);
+    diagnosis.boot_id = foot.boot_id.or(diagnosis.boot_id);
+    Ok(diagnosis)
+}
