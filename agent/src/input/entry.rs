@@ -258,10 +258,20 @@ mod tests {
             picked.is_own(Origins::new().of(&picked))
         };
         assert!(origin(&[("_SYSTEMD_UNIT", "whynotready.service"), ("_COMM", "x")]));
-        assert!(origin(&[("_SYSTEMD_UNIT", "session-3.scope"), ("_EXE", "/usr/bin/whynotready")]));
+        assert!(origin(&[
+            ("_SYSTEMD_UNIT", "session-3.scope"),
+            ("_EXE", "/usr/bin/whynotready")
+        ]));
         assert!(origin(&[("SYSLOG_IDENTIFIER", "whynotready"), ("_PID", "7")]));
-        assert!(!origin(&[("SYSLOG_IDENTIFIER", "whynotready"), ("_SYSTEMD_UNIT", "kubelet.service")]));
-        assert!(!origin(&[("UNIT", "whynotready.service"), ("_PID", "1"), ("_UID", "0")]));
+        assert!(!origin(&[
+            ("SYSLOG_IDENTIFIER", "whynotready"),
+            ("_SYSTEMD_UNIT", "kubelet.service")
+        ]));
+        assert!(!origin(&[
+            ("UNIT", "whynotready.service"),
+            ("_PID", "1"),
+            ("_UID", "0")
+        ]));
         assert!(!origin(&[("_SYSTEMD_UNIT", "whynot.service")]));
     }
 

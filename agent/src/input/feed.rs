@@ -91,9 +91,9 @@ impl Feed {
                     Some(stream) => (stream.line, stream.counted),
                     None => (self.before.unwrap_or(0), self.before.is_some()),
                 };
-                let year = stamps(kind, &lines).next().map_or(1970, |s| {
-                    first_year(Some(written.now.0), s)
-                });
+                let year = stamps(kind, &lines)
+                    .next()
+                    .map_or(1970, |s| first_year(Some(written.now.0), s));
                 let mut new = Stream::new(&self.path, kind, Pushed::default(), year, true);
                 new.program.clone_from(&self.program);
                 (new.line, new.counted) = (line, counted);
@@ -158,7 +158,10 @@ mod tests {
         let written = Written { now, last: now };
         let mut seen = Vec::new();
         let lines = b"E1123 11:00:00.000000     370 kubelet.go:1] \"one\"\nE1123 11:00:04.000000     370 kubelet.go:1] \"two\"\n";
-        assert_eq!(feed.push(lines.to_vec(), written, &mut intake, &mut |i| seen.push(i)), 2);
+        assert_eq!(
+            feed.push(lines.to_vec(), written, &mut intake, &mut |i| seen.push(i)),
+            2
+        );
         let walls: Vec<i64> = seen
             .iter()
             .filter_map(|i| match i {
@@ -171,7 +174,12 @@ mod tests {
         // A new file begins again, and a line from the future is of the present.
         feed.restart(Some(0));
         seen.clear();
-        feed.push(b"2026-11-23T10:00:09Z host kubelet[1]: E1123 x\n".to_vec(), written, &mut intake, &mut |i| seen.push(i));
+        feed.push(
+            b"2026-11-23T10:00:09Z host kubelet[1]: E1123 x\n".to_vec(),
+            written,
+            &mut intake,
+            &mut |i| seen.push(i),
+        );
         assert!(matches!(&seen[0], Input::Observed(o) if o.at.wall == now), "{seen:?}");
         assert_eq!(feed.line(), Some(1));
     }

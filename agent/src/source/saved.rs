@@ -49,7 +49,10 @@ pub fn load<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, String> {
         .map_err(|e| format!("{}: damaged: {e}", path.display()))
 }
 
-#[expect(clippy::disallowed_methods, reason = "the agent's own state directory, which is no path of the node's")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the agent's own state directory, which is no path of the node's"
+)]
 fn open(path: &Path) -> io::Result<File> {
     File::open(path)
 }

@@ -44,10 +44,12 @@ pub(super) struct File {
     pub(super) archived: bool,
     /// Since when its name is no longer there.
     pub(super) gone: Option<u64>,
-    /// Since when its next entry cannot be read.
+    /// Since when its header cannot be read, and since when its next entry cannot.
+    pub(super) headless: Option<u64>,
     pub(super) stuck: Option<u64>,
-    /// Unreadable entries since the last one that was read.
+    /// Unreadable entries since the last one that was read, and what is wrong with the first of them.
     pub(super) broken: u32,
+    pub(super) fault: Option<String>,
 }
 
 /// What is known of an inode.
@@ -61,7 +63,10 @@ pub(super) enum Known {
         at: FileAt,
     },
     /// No journal, or not yet; when to try again.
-    Bad { tries: u32, next: u64 },
+    Bad {
+        tries: u32,
+        next: u64,
+    },
 }
 
 impl Known {
@@ -132,7 +137,11 @@ impl Follower {
             Ok(position) => (position, None),
             Err(why) => (None, Some(why)),
         };
-        let back = if position.is_some() { options.longest } else { options.since };
+        let back = if position.is_some() {
+            options.longest
+        } else {
+            options.since
+        };
         let limit = Limit::before(now, back, &host);
         let resumed = position.is_some();
         let position = position.unwrap_or_default();
@@ -175,7 +184,10 @@ impl Follower {
 
     /// How far it has read, as of the entries that were handed out.
     pub fn position(&self) -> Position {
-        let open = self.files.iter().map(|file| (Id(file.tail.header().file_id), file.at()));
+        let open = self
+            .files
+            .iter()
+            .map(|file| (Id(file.tail.header().file_id), file.at()));
         let ended = self.known.values().filter_map(|known| match known {
             Known::Ended { id, at, .. } => Some((*id, *at)),
             _ => None,
@@ -211,6 +223,11 @@ impl Follower {
                     Ok(()) => entries += 1,
                     Err(Blocked) => blocked = true,
                 },
+            }
+        }
+        for index in 0..self.files.len() {
+            if self.files[index].tail.left() == 0 {
+                self.tell_broken(index);
             }
         }
         for gap in self.untold.drain(..) {
@@ -250,10 +267,11 @@ impl Follower {
             match self.tails.refresh(&mut file.tail) {
                 Ok(_) => {
                     file.retired |= file.tail.header().state == State::Archived;
+                    file.headless = None;
                     index += 1;
                 }
                 // journald punches a hole into what it removes.
-                Err(problem) if file.gone.is_some() || waited(&mut file.stuck, now) => {
+                Err(problem) if file.gone.is_some() || waited(&mut file.headless, now) => {
                     let why = if file.gone.is_some() {
                         format!("{}: removed before it was read", file.tail.name())
                     } else {
@@ -305,18 +323,18 @@ impl Follower {
                 }
                 Ok(false) => index += 1,
                 Err(problem) => {
-                    self.wait_for(index, now)?;
+                    // Having waited for one, the entries behind it are there as well or never will be.
+                    if self.files[index].broken == 0 {
+                        self.wait_for(index, now)?;
+                    }
                     let file = &mut self.files[index];
-                    let from = file.realtime;
                     file.stuck = None;
                     file.broken += 1;
+                    file.fault.get_or_insert_with(|| problem.to_string());
                     if file.broken > BROKEN || !file.tail.pass() {
                         self.give_up(index, &problem.to_string());
                         best = None;
                         index = 0;
-                    } else {
-                        let why = format!("an entry could not be read: {problem}");
-                        self.tell(gap(from, from, why, None), 1);
                     }
                 }
             }
@@ -331,6 +349,7 @@ impl Follower {
         intake: &mut Intake,
         sink: &mut dyn FnMut(Input),
     ) -> Result<(), Blocked> {
+        self.tell_broken(index);
         let file = &self.files[index];
         let problem = match self.tails.read(&file.tail, false) {
             Ok(entry) => {
@@ -361,11 +380,27 @@ impl Follower {
         let file = &mut self.files[index];
         let Some(head) = file.tail.head() else { return };
         file.pass(head.seqnum, head.realtime);
-        (file.stuck, file.broken) = (None, 0);
+        file.stuck = None;
         match &mut self.marks[file.root] {
             Some(mark) => mark.advance(&head),
             mark => *mark = Some(Mark::at(&head)),
         }
+    }
+
+    /// Tells of the entries that were passed over unread, once it is known how many there are.
+    fn tell_broken(&mut self, index: usize) {
+        let file = &mut self.files[index];
+        let Some(fault) = file.fault.take() else { return };
+        let broken = std::mem::take(&mut file.broken);
+        let next = file.tail.head().map(|head| head.realtime);
+        let to = next.unwrap_or(file.tail.header().tail_realtime);
+        let told = gap(
+            file.realtime,
+            to,
+            format!("{broken} entries could not be read: {fault}"),
+            None,
+        );
+        self.tell(told, u64::from(broken));
     }
 
     /// An entry could not be read: reads it again, for a while.
@@ -387,7 +422,7 @@ impl Follower {
     /// Nothing more can be had from a file.
     fn give_up(&mut self, index: usize, why: &str) {
         let file = self.files.swap_remove(index);
-        let left = file.tail.left();
+        let left = file.tail.left() + u64::from(file.broken);
         if left > 0 || file.gone.is_none() {
             let why = format!("{why}: {left} entries not read");
             self.tell(gap(file.realtime, file.tail.header().tail_realtime, why, None), left);

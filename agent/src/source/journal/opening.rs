@@ -47,7 +47,8 @@ impl Follower {
                 file.gone.get_or_insert(now);
             }
         }
-        self.known.retain(|inode, known| matches!(known, Known::Open) || present.contains(inode));
+        self.known
+            .retain(|inode, known| matches!(known, Known::Open) || present.contains(inode));
         let opened = self.files.len();
         for file in fresh {
             self.meet(&file, now);
@@ -126,7 +127,8 @@ impl Follower {
         if retired && (all_old || before.is_some_and(|at| at.ended && at.passed >= tail.header().n_entries)) {
             let at = before.unwrap_or_else(|| ended_at(tail.header(), tail.header().n_entries));
             self.skipped(&at, tail.header());
-            self.known.insert(listed.inode, Known::ended(listed, id, FileAt { ended: true, ..at }));
+            self.known
+                .insert(listed.inode, Known::ended(listed, id, FileAt { ended: true, ..at }));
             return;
         }
         let entries = tail.header().n_entries;
@@ -139,7 +141,10 @@ impl Follower {
         let limit = self.limit;
         let passed = tail.passed();
         if let Err(problem) = self.tails.skip_while(&mut tail, |entry| limit.is_after(entry)) {
-            self.tell(gap(tail.header().head_realtime, limit.realtime, problem.to_string(), None), 0);
+            self.tell(
+                gap(tail.header().head_realtime, limit.realtime, problem.to_string(), None),
+                0,
+            );
         }
         if self.resumed && tail.passed() > passed {
             let from = before.map_or(tail.header().head_realtime, |at| at.realtime);
@@ -162,8 +167,10 @@ impl Follower {
             realtime: at.realtime,
             retired,
             gone: None,
+            headless: None,
             stuck: None,
             broken: 0,
+            fault: None,
             archived: retired,
             tail,
         });
@@ -231,16 +238,19 @@ impl Follower {
             at.ended = true;
         }
         for at in vanished {
-            let same = |(id, head, _): &&(Id, u64, u64)| {
-                at.seqnum != 0 && *id == at.seqnum_id && *head > at.seqnum
-            };
+            let same = |(id, head, _): &&(Id, u64, u64)| at.seqnum != 0 && *id == at.seqnum_id && *head > at.seqnum;
             let next = heads.iter().filter(same).min_by_key(|h| h.1);
             if next.is_some_and(|(_, head, _)| *head == at.seqnum + 1) || self.overlaps(at) {
                 continue;
             }
             let to = match next {
                 Some((_, _, realtime)) => *realtime,
-                None => heads.iter().map(|h| h.2).filter(|t| *t > at.realtime).min().unwrap_or(0),
+                None => heads
+                    .iter()
+                    .map(|h| h.2)
+                    .filter(|t| *t > at.realtime)
+                    .min()
+                    .unwrap_or(0),
             };
             let lost = next.map_or(0, |(_, head, _)| head - at.seqnum - 1);
             let why = if lost > 0 {
@@ -254,7 +264,9 @@ impl Follower {
 
     /// Whether a file holds copies of what was read last: then nothing is missing in between.
     fn overlaps(&mut self, at: FileAt) -> bool {
-        let Self { files, tails, marks, .. } = self;
+        let Self {
+            files, tails, marks, ..
+        } = self;
         files.iter_mut().any(|file| {
             file.tail.passed() == 0
                 && tails.look(&mut file.tail).unwrap_or(false)
