@@ -4,6 +4,7 @@
 //! A file is told by device and inode, and a place in it by the bytes before it, because logrotate's `copytruncate` keeps
 //! the inode and a new file may get the old one's.
 
+mod place;
 mod rotated;
 
 use std::fs::File;
@@ -11,14 +12,15 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
-
+use self::place::{line_after, lines_before, print_of};
 use super::journal::Polled;
 use crate::clock::{Clock, Now};
 use crate::host::{Host, Unreadable};
 use crate::input::{Feed, Intake, Written};
 use crate::model::input::{Gap, Input};
 use crate::model::time::Timestamp;
+
+pub use self::place::FilePosition;
 
 /// Bytes of a file that are looked back into.
 const BACK: u64 = 8 << 20;
@@ -28,8 +30,6 @@ const COUNTED: u64 = 64 << 20;
 const CHUNK: usize = 256 * 1024;
 /// Bytes of the longest line; what is longer is cut, as in a file that is analysed.
 const LINE: usize = 64 * 1024;
-/// Bytes that tell a place.
-const PRINT: u64 = 128;
 /// Between two looks while lines come, and while none do.
 const BUSY: Duration = Duration::from_millis(250);
 const IDLE: Duration = Duration::from_millis(1000);
@@ -47,20 +47,6 @@ pub const SYSLOGS: [(&str, Option<&str>); 3] = [
     ("/var/log/messages", None),
     ("/var/log/kern.log", None),
 ];
-
-/// A place in a file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FilePosition {
-    inode: (u64, u64),
-    /// Bytes whose lines were handed out.
-    offset: u64,
-    /// Of the bytes before it.
-    print: u64,
-    /// Lines before it, where they were counted.
-    line: Option<u64>,
-    /// When a line was read last.
-    at: Timestamp,
-}
 
 /// One log that is followed.
 pub struct LogFile {
@@ -317,19 +303,6 @@ impl LogFile {
     }
 }
 
-impl FilePosition {
-    /// Where the rest begins in a file, if this is the file: by the bytes before the place, or where nothing was read
-    /// of it by its inode.
-    fn is_at(&self, inode: (u64, u64), piece: &rotated::Piece<'_>) -> Option<u64> {
-        if self.offset == 0 {
-            return (inode == self.inode).then_some(0);
-        }
-        let count = self.offset.min(PRINT);
-        let before = piece(self.offset - count, count as usize)?;
-        (print(&before) == self.print).then_some(self.offset)
-    }
-}
-
 impl Open {
     /// The whole lines of what was read, behind the start of the first of them; the rest is kept.
     fn whole_lines(&mut self, mut bytes: Vec<u8>) -> Vec<u8> {
@@ -380,45 +353,6 @@ fn gap(from: Option<Timestamp>, to: Option<Timestamp>, reason: String) -> Gap {
         reason,
         grant: None,
     }
-}
-
-/// A hash of bytes (FNV-1a): it is saved, so it must be the same in every version.
-fn print(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
-}
-
-/// Of the bytes before a place.
-fn print_of(file: &File, offset: u64) -> Option<u64> {
-    let count = offset.min(PRINT);
-    let mut bytes = vec![0; count as usize];
-    file.read_exact_at(&mut bytes, offset - count).ok()?;
-    Some(print(&bytes))
-}
-
-/// The start of the first line at or behind `offset`.
-fn line_after(file: &File, offset: u64) -> u64 {
-    let mut bytes = vec![0; LINE];
-    let count = file.read_at(&mut bytes, offset).unwrap_or(0);
-    let end = memchr::memchr(b'\n', &bytes[..count]).map_or(0, |end| end + 1);
-    offset + end as u64
-}
-
-fn lines_before(file: &File, offset: u64) -> u64 {
-    let mut bytes = vec![0; CHUNK];
-    let (mut at, mut lines) = (0, 0);
-    while at < offset {
-        let wanted = CHUNK.min((offset - at) as usize);
-        match file.read_at(&mut bytes[..wanted], at) {
-            Ok(count @ 1..) => {
-                lines += memchr::memchr_iter(b'\n', &bytes[..count]).count() as u64;
-                at += count as u64;
-            }
-            _ => break,
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod directory;
 mod follow;
 mod limit;
 mod opening;
+mod order;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -171,6 +171,7 @@ impl Follower {
             stuck: None,
             broken: 0,
             fault: None,
+            flaw: None,
             archived: retired,
             tail,
         });
