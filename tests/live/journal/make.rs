@@ -144,6 +144,11 @@ impl Agent {
         self.dir.path().join(root).join("log/journal").join(MACHINE).join(name)
     }
 
+    /// So long after the start.
+    pub(crate) fn set(&self, micros: i64) {
+        self.now.store(micros, Ordering::Relaxed);
+    }
+
     /// Time passes.
     pub(crate) fn pass(&self, micros: i64) {
         self.now.fetch_add(micros, Ordering::Relaxed);

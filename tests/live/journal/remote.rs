@@ -77,7 +77,7 @@ fn each_entry_once_wherever_the_agent_is_stopped() {
             if random.bool() {
                 agent.store();
             }
-            if random.u8(0..3) == 0 {
+            if random.bool() {
                 starts += 1;
                 agent.start();
             }
@@ -85,7 +85,7 @@ fn each_entry_once_wherever_the_agent_is_stopped() {
         agent.pass(more as i64 * STEP);
     }
     agent.drain();
-    assert!(starts > 150 && rotated > 5, "{starts} {rotated}");
+    assert!(starts > 200 && rotated > 5, "{starts} {rotated}");
     assert_eq!(agent.numbers(), all(written));
     assert_eq!(agent.gaps, []);
     let ours: Vec<_> = agent.stored.iter().map(|seen| seen.cursor.clone()).collect();
@@ -115,14 +115,14 @@ fn what_is_removed_is_read_to_its_end_or_is_a_gap() {
     agent.start();
     agent.drain();
     assert_eq!(agent.numbers(), (0..120).chain(150..160).collect::<Vec<_>>());
-    let gap = &agent.gaps[0];
+    let gap = agent.gaps[0].clone();
     let at = |n: i64| Some(Timestamp(START + n * STEP));
     assert_eq!((agent.gaps.len(), gap.from, gap.to), (1, at(119), at(150)), "{gap:?}");
     // It is in the account, once, however often it starts.
     agent.start();
     agent.drain();
     let account: Vec<_> = agent.follower.as_ref().unwrap().account().gaps().cloned().collect();
-    assert_eq!((agent.gaps.len(), account.last()), (1, Some(gap)));
+    assert_eq!((agent.gaps.len(), account.last()), (1, Some(&gap)));
 }
 
 /// `/run` is copied to `/var` with numbers of its own and removed, with the agent running and not, drained and not.
@@ -171,9 +171,11 @@ fn a_directory_and_a_file_that_come_later() {
     fs::create_dir_all(live.parent().unwrap()).unwrap();
     agent.drain();
     // journald makes the file first and writes its header then.
+    let written = agent.dir.path().join("elsewhere.journal");
+    append(&written, &export(0..5, BOOT));
     fs::File::create(&live).unwrap();
     agent.poll(9);
-    append(&live, &export(0..5, BOOT));
+    fs::copy(&written, &live).unwrap();
     agent.drain();
     assert_eq!(agent.numbers(), all(5));
     // Files of users and of namespaces are not the node's.
@@ -209,7 +211,7 @@ fn what_is_too_old_to_catch_up_on_is_a_gap() {
     agent.start();
     agent.drain();
     append(&live, &export(100..1000, BOOT));
-    agent.pass(1000 * STEP - 4_000_000);
+    agent.set(1000 * STEP);
     agent.options.longest = Duration::from_micros(300_000 + 1_000_000);
     agent.start();
     agent.drain();

@@ -97,6 +97,8 @@ pub(super) fn rest(host: &Host, path: &Path, place: &Place<'_>) -> Option<Rest> 
             cut: false,
         };
         let mut left = REST;
+        // Two of one time stamp: which came first is not known.
+        rest.cut = later.iter().any(|(other, at)| *at == changed && other.start() != start);
         let newer = later.iter().rev();
         let newer = newer.filter(|(other, at)| *at > changed && other.start() != start);
         let newer = newer.map(|(other, _)| (other, 0));
