@@ -19,6 +19,10 @@ pub(super) struct Fields {
 
 impl Fields {
     /// Reads them; true where one was cut or left out. What could not be read is told to `faults`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "what of the set the fields are read with"
+    )]
     pub(super) fn read(
         &mut self,
         layout: &Layout,

@@ -57,7 +57,7 @@ impl KernelLog {
             source: "kmsg".to_owned(),
             from: None,
             to: None,
-            grant: grant(&why).map(str::to_owned),
+            grant: Some(grant(&why).to_owned()),
             reason: why.to_string(),
         })?;
         let digits = boot.map(|text| text.trim().replace('-', ""));
@@ -69,10 +69,10 @@ impl KernelLog {
     }
 }
 
-fn grant(why: &Unreadable) -> Option<&'static str> {
+fn grant(why: &Unreadable) -> &'static str {
     match why {
-        Unreadable::Missing(_) => Some("mount /dev/kmsg"),
-        Unreadable::Denied(_) | Unreadable::Other { .. } => Some("CAP_SYSLOG, and in a pod a privileged container"),
+        Unreadable::Missing(_) => "mount /dev/kmsg",
+        Unreadable::Denied(_) | Unreadable::Other { .. } => "CAP_SYSLOG, and in a pod a privileged container",
     }
 }
 

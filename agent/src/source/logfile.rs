@@ -74,7 +74,6 @@ struct Open {
 
 impl LogFile {
     /// Follows `path`, from `position` where that can be found again, else from lines of the last `since` on.
-    #[expect(clippy::too_many_arguments, reason = "what is read, and from where on")]
     pub fn new(
         host: Host,
         clock: Clock,
