@@ -32,7 +32,7 @@ const CHUNK: usize = 256 * 1024;
 const LINE: usize = 64 * 1024;
 /// Between two looks while lines come, and while none do.
 const BUSY: Duration = Duration::from_millis(250);
-const IDLE: Duration = Duration::from_millis(1000);
+const IDLE: Duration = Duration::from_secs(1);
 
 /// Logs of the node where not all is in the journal: path, and the program that alone writes it.
 pub const LOGS: [(&str, Option<&str>); 2] = [
