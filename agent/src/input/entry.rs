@@ -7,8 +7,8 @@ use crate::grammar::line::{Line, Origin};
 use crate::grammar::origin::{self, Sender};
 use crate::model::input::Place;
 
-/// The fields that are read.
-pub(super) const WANTED: &[&str] = &[
+/// The fields of a journal's entry that are read.
+pub const WANTED: &[&str] = &[
     "MESSAGE",
     "MESSAGE_ID",
     "UNIT",
@@ -28,6 +28,8 @@ pub(super) const WANTED: &[&str] = &[
     "_UID",
     "_HOSTNAME",
 ];
+/// The name of this program and the start of its unit's: what it says quotes what was evidence once.
+const OURSELVES: &str = "whynotready";
 /// How many writers are remembered.
 const WRITERS: usize = 1024;
 /// Bytes of the longest name of a writer that is remembered.
@@ -120,6 +122,15 @@ impl<'a> Picked<'a> {
         self.text(slot).and_then(|v| v.parse().ok())
     }
 
+    /// Whether this program wrote it. A name that anybody may choose does not hide the lines of another origin.
+    fn is_own(&self, origin: Origin) -> bool {
+        let unit = |u: &[u8]| u.starts_with(OURSELVES.as_bytes()) && u.ends_with(b".service");
+        let named = |slot: usize| self.values[slot] == Some(OURSELVES.as_bytes());
+        let exe = self.values[14].and_then(|e| e.rsplit(|c| *c == b'/').next());
+        origin == Origin::Other
+            && (self.values[11].is_some_and(unit) || named(9) || named(13) || exe == Some(OURSELVES.as_bytes()))
+    }
+
     fn sender(&self) -> Sender<'a> {
         Sender {
             transport: self.text(10),
@@ -189,21 +200,22 @@ pub(super) fn observe(
     received: Received,
     place: &dyn Fn() -> Place,
 ) {
-    if !em.wants(received.realtime) {
+    let origin = origins.of(picked);
+    if !em.wants(received.realtime) || picked.is_own(origin) {
         return;
     }
     let at = em
+        .kept
         .timeline
         .journal(received.realtime, received.monotonic, received.boot);
     let text = picked.bytes(0).unwrap_or_default();
     // The checked conversion is several times as fast as the lossy one.
     let text = std::str::from_utf8(text).map_or_else(|_| String::from_utf8_lossy(text), Cow::Borrowed);
-    if em.names.best.is_none()
+    if em.kept.names.best.is_none()
         && let Some(host) = picked.text(17)
     {
-        em.names.host(host);
+        em.kept.names.host(host);
     }
-    let origin = origins.of(picked);
     let source = match picked.text(10) {
         Some("kernel") => "kernel",
         _ => picked
@@ -237,6 +249,30 @@ mod tests {
         for (i, name) in WANTED.iter().enumerate() {
             assert_eq!(slot(name.as_bytes()), Some(i));
         }
+    }
+
+    #[test]
+    fn what_we_said_ourselves_is_no_evidence() {
+        let origin = |fields: &[(&str, &str)]| {
+            let picked = picked(fields);
+            picked.is_own(Origins::new().of(&picked))
+        };
+        assert!(origin(&[("_SYSTEMD_UNIT", "whynotready.service"), ("_COMM", "x")]));
+        assert!(origin(&[
+            ("_SYSTEMD_UNIT", "session-3.scope"),
+            ("_EXE", "/usr/bin/whynotready")
+        ]));
+        assert!(origin(&[("SYSLOG_IDENTIFIER", "whynotready"), ("_PID", "7")]));
+        assert!(!origin(&[
+            ("SYSLOG_IDENTIFIER", "whynotready"),
+            ("_SYSTEMD_UNIT", "kubelet.service")
+        ]));
+        assert!(!origin(&[
+            ("UNIT", "whynotready.service"),
+            ("_PID", "1"),
+            ("_UID", "0")
+        ]));
+        assert!(!origin(&[("_SYSTEMD_UNIT", "whynot.service")]));
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub(super) fn observe(row: &Row, picked: &Picked<'_>, em: &mut Emitter<'_>, orig
 
 /// Tells what is wrong with the files.
 pub(super) fn tell_problems(problems: Vec<String>, em: &mut Emitter<'_>) {
-    let from = em.last.map(|m| m.wall);
+    let from = em.kept.last.map(|m| m.wall);
     for problem in problems {
         em.gap("journal", from, problem, None);
     }

@@ -120,7 +120,7 @@ impl Merge {
             Ok(true) => return,
             Ok(false) => {}
             Err(e) => {
-                let from = em.last.map(|m| m.wall);
+                let from = em.kept.last.map(|m| m.wall);
                 em.gap("file", from, format!("{}: cannot be read on: {e}", stream.path()), None);
             }
         }

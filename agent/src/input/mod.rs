@@ -7,7 +7,9 @@ mod compress;
 mod detect;
 mod entry;
 mod export;
+mod feed;
 mod format;
+mod intake;
 mod journal;
 mod json;
 mod lines;
@@ -26,5 +28,8 @@ mod walk;
 mod zone;
 
 pub use api::{Fault, InputError, NodeName, NodeNameFrom, Options, Progress, SourceSummary, Summary};
+pub use entry::WANTED as JOURNAL_FIELDS;
+pub use feed::{Feed, Written};
+pub use intake::{Intake, KernelRecord, Sieve};
 pub use moment::Timeline;
 pub use read::read;

@@ -124,6 +124,10 @@ pub(super) struct FileClock {
     offset: i64,
     /// The last key and wall time.
     pub(super) last: Option<(i64, i64)>,
+    /// How far stamps without a zone are ahead of UTC. Only a log that is followed can know it.
+    pub(super) ahead: i64,
+    /// No line is later than this: the present, of a log that is followed.
+    pub(super) limit: i64,
     boot: Option<i64>,
 }
 
@@ -148,6 +152,8 @@ impl FileClock {
             month: None,
             offset: 0,
             last: None,
+            ahead: 0,
+            limit: FAR,
             boot: None,
         }
     }
@@ -156,9 +162,12 @@ impl FileClock {
     pub(super) fn place(&mut self, stamp: Stamp) -> (i64, i64) {
         let wall = match stamp {
             Stamp::Wall(wall) => wall.clamp(0, FAR),
-            Stamp::Yearless { month, day, micros } => stamp::in_year(self.year_of(month), month, day, micros),
+            Stamp::Yearless { month, day, micros } => {
+                stamp::in_year(self.year_of(month), month, day, micros) - self.ahead
+            }
             Stamp::Boot(at) => at,
-        };
+        }
+        .min(self.limit);
         let raw = wall + self.offset;
         let key = match self.last {
             None => raw,

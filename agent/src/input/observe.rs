@@ -33,15 +33,12 @@ pub(super) struct Said<'a> {
     pub(super) place: &'a dyn Fn() -> Place,
 }
 
-/// Where inputs are made.
-pub(super) struct Emitter<'s> {
-    sieve: &'s dyn Fn(&str) -> bool,
-    sink: &'s mut dyn FnMut(Input),
+/// What is kept from one entry to the next: as long as a record, or as the agent runs.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
     pub(super) timeline: Timeline,
     pub(super) names: Names,
     zone: Zone,
-    since: i64,
-    until: i64,
     seq: u64,
     gaps: u32,
     beats: HashMap<(Origin, Option<u32>), i64>,
@@ -51,23 +48,53 @@ pub(super) struct Emitter<'s> {
     pub(super) last: Option<Moment>,
 }
 
+impl Kept {
+    /// The next observation's sequence number.
+    pub(super) fn number(&mut self) -> u64 {
+        self.seq += 1;
+        self.seq
+    }
+
+    /// The last observation's sequence number.
+    pub(super) const fn observed(&self) -> u64 {
+        self.seq
+    }
+
+    fn intern(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.sources.get(name) {
+            return Arc::clone(known);
+        }
+        if self.sources.len() >= MAX_KEPT {
+            self.sources.clear();
+        }
+        let new: Arc<str> = cut(name, 256).into();
+        self.sources.insert(name.into(), Arc::clone(&new));
+        new
+    }
+}
+
+/// Where inputs are made.
+pub(super) struct Emitter<'s> {
+    pub(super) kept: &'s mut Kept,
+    sieve: &'s dyn Fn(&str) -> bool,
+    sink: &'s mut dyn FnMut(Input),
+    since: i64,
+    until: i64,
+}
+
 impl<'s> Emitter<'s> {
-    pub(super) fn new(options: &Options, sieve: &'s dyn Fn(&str) -> bool, sink: &'s mut dyn FnMut(Input)) -> Self {
+    pub(super) fn new(
+        options: &Options,
+        kept: &'s mut Kept,
+        sieve: &'s dyn Fn(&str) -> bool,
+        sink: &'s mut dyn FnMut(Input),
+    ) -> Self {
         Self {
+            kept,
             sieve,
             sink,
-            timeline: Timeline::default(),
-            names: Names::default(),
-            zone: Zone::default(),
             since: options.since.map_or(i64::MIN, |t| t.0),
             until: options.until.map_or(i64::MAX, |t| t.0),
-            seq: 0,
-            gaps: 0,
-            beats: HashMap::new(),
-            sources: HashMap::new(),
-            entries: 0,
-            first: None,
-            last: None,
         }
     }
 
@@ -77,11 +104,11 @@ impl<'s> Emitter<'s> {
     }
 
     pub(super) fn emit(&mut self, said: &Said<'_>) {
-        self.entries += 1;
-        self.first.get_or_insert(said.at);
-        self.last = Some(said.at);
-        if said.origin == Origin::Kubelet && !self.names.settled() {
-            self.names.kubelet(said.line.text);
+        self.kept.entries += 1;
+        self.kept.first.get_or_insert(said.at);
+        self.kept.last = Some(said.at);
+        if said.origin == Origin::Kubelet && !self.kept.names.settled() {
+            self.kept.names.kubelet(said.line.text);
         }
         let parsed = parse::parse(said.origin, &said.line);
         let rest_of_another = parsed.continuation || said.rest_of_another;
@@ -89,7 +116,7 @@ impl<'s> Emitter<'s> {
         let header_at = parsed
             .header
             .filter(|_| node_side && said.walled)
-            .and_then(|h| self.zone.utc(h, said.at.wall.0));
+            .and_then(|h| self.kept.zone.utc(h, said.at.wall.0));
         let observed = !parsed.facts.is_empty()
             || (!parsed.continuation && parsed.level >= Level::Error && node_side)
             || (!rest_of_another && (self.sieve)(said.line.text));
@@ -113,12 +140,12 @@ impl<'s> Emitter<'s> {
                 .facts
             }
         };
-        self.seq += 1;
-        let source = self.intern(said.source);
+        let seq = self.kept.number();
+        let source = self.kept.intern(said.source);
         (self.sink)(Input::Observed(Observation {
-            seq: self.seq,
+            seq,
             at: said.at,
-            boot: self.timeline.boot(),
+            boot: self.kept.timeline.boot(),
             header_at,
             origin: said.origin,
             level: parsed.level,
@@ -135,39 +162,28 @@ impl<'s> Emitter<'s> {
         let pid = if said.origin == Origin::Other { None } else { pid };
         let key = (said.origin, pid);
         if self
+            .kept
             .beats
             .get(&key)
             .is_some_and(|last| said.at.t.saturating_sub(*last) < SECOND)
         {
             return;
         }
-        if self.beats.len() >= MAX_KEPT {
-            self.beats.clear();
+        if self.kept.beats.len() >= MAX_KEPT {
+            self.kept.beats.clear();
         }
-        self.beats.insert(key, said.at.t);
+        self.kept.beats.insert(key, said.at.t);
         (self.sink)(Input::Beat(Beat {
             at: said.at,
-            boot: self.timeline.boot(),
+            boot: self.kept.timeline.boot(),
             origin: said.origin,
             pid,
         }));
     }
 
-    pub(super) fn intern(&mut self, name: &str) -> Arc<str> {
-        if let Some(known) = self.sources.get(name) {
-            return Arc::clone(known);
-        }
-        if self.sources.len() >= MAX_KEPT {
-            self.sources.clear();
-        }
-        let new: Arc<str> = cut(name, 256).into();
-        self.sources.insert(name.into(), Arc::clone(&new));
-        new
-    }
-
     pub(super) fn gap(&mut self, source: &str, from: Option<Timestamp>, reason: String, grant: Option<&str>) {
-        self.gaps += 1;
-        if self.gaps <= MAX_GAPS {
+        self.kept.gaps += 1;
+        if self.kept.gaps <= MAX_GAPS {
             let gap = Gap {
                 source: source.to_owned(),
                 from,
@@ -179,13 +195,8 @@ impl<'s> Emitter<'s> {
         }
     }
 
-    /// The last observation's sequence number.
-    pub(super) const fn observed(&self) -> u64 {
-        self.seq
-    }
-
     pub(super) fn end(&mut self) {
-        if let Some(last) = self.last {
+        if let Some(last) = self.kept.last {
             (self.sink)(Input::End(last));
         }
     }

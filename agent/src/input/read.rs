@@ -16,7 +16,7 @@ use super::journal;
 use super::json;
 use super::merge::{Merge, Waiting};
 use super::moment::{FileClock, first_year};
-use super::observe::Emitter;
+use super::observe::{Emitter, Kept};
 use super::open::{self, Looked, Opened};
 use super::spool;
 use super::stamp::Stamp;
@@ -60,21 +60,22 @@ pub fn read(
     }
     // what detection has read is read again
     count.set(0);
-    let mut em = Emitter::new(options, sieve, sink);
+    let mut kept = Kept::default();
+    let mut em = Emitter::new(options, &mut kept, sieve, sink);
     for (reason, grant) in plan.gaps.drain(..) {
         em.gap("file", None, reason, grant);
     }
     run(&mut plan, options, &mut em, &count, progress);
     em.end();
     Ok(Summary {
-        node: em.names.best.take(),
-        boot_id: em.timeline.boot_id(),
-        first: em.first,
-        last: em.last,
-        entries: em.entries,
+        node: kept.names.best.take(),
+        boot_id: kept.timeline.boot_id(),
+        first: kept.first,
+        last: kept.last,
+        entries: kept.entries,
         sources: plan.sources,
-        observed: em.observed(),
-        timeline: em.timeline,
+        observed: kept.observed(),
+        timeline: kept.timeline,
     })
 }
 
@@ -104,7 +105,7 @@ fn run(
                 progress(&Progress {
                     bytes_done: journal_bytes + count.get(),
                     bytes_total: plan.bytes,
-                    entries: em.entries,
+                    entries: em.kept.entries,
                 });
                 // Where the reader is done nobody wants it back.
                 let _ = used.try_send(batch);
@@ -116,7 +117,7 @@ fn run(
         progress(&Progress {
             bytes_done: journal_bytes + count.get(),
             bytes_total: plan.bytes,
-            entries: em.entries,
+            entries: em.kept.entries,
         });
     }
 }

@@ -17,20 +17,25 @@ use crate::grammar::line::{Line, Origin};
 use crate::grammar::origin;
 use crate::model::input::{Place, cut};
 
+/// The program whose lines are never evidence: they quote what was evidence once.
+const OURSELVES: &str = "whynotready";
+
 /// A stream with its present entry.
-pub(super) struct Stream {
+pub(super) struct Stream<R: Read = Box<dyn Read>> {
     path: Arc<str>,
-    kind: Kind,
-    reader: BufReader<Box<dyn Read>>,
-    clock: FileClock,
-    /// The container whose log this is, where the path says so.
-    container: Option<String>,
+    pub(super) kind: Kind,
+    reader: BufReader<R>,
+    pub(super) clock: FileClock,
+    /// Whose log this is, where it is known: the container of the path, or the program that alone writes the file.
+    pub(super) program: Option<String>,
     raw: Vec<u8>,
     fields: Fields,
     /// The text of the present line.
     text: String,
     stamp: Option<Stamp>,
-    line: u64,
+    pub(super) line: u64,
+    /// Lines are counted from the file's first one.
+    pub(super) counted: bool,
     first_line: u64,
     wall: i64,
     /// Where the present entry belongs among the other files.
@@ -39,19 +44,20 @@ pub(super) struct Stream {
     pub(super) entries: u64,
 }
 
-impl Stream {
-    pub(super) fn new(path: &Path, kind: Kind, reader: Box<dyn Read>, year: i32, named: bool) -> Self {
+impl<R: Read> Stream<R> {
+    pub(super) fn new(path: &Path, kind: Kind, reader: R, year: i32, named: bool) -> Self {
         Self {
             path: path.display().to_string().into(),
             kind,
             reader: BufReader::with_capacity(32 * 1024, reader),
             clock: FileClock::new(year),
-            container: if named { None } else { container(path) },
+            program: if named { None } else { container(path) },
             raw: Vec::new(),
             fields: Fields::default(),
             text: String::new(),
             stamp: None,
             line: 0,
+            counted: true,
             first_line: 0,
             wall: 0,
             key: i64::MIN,
@@ -63,6 +69,11 @@ impl Stream {
     /// Lines before the first stamp are of its time.
     pub(super) fn begin_at(&mut self, first: i64) {
         self.clock.last = Some((first, first));
+    }
+
+    /// What it reads from.
+    pub(super) fn source(&mut self) -> &mut R {
+        self.reader.get_mut()
     }
 
     pub(super) fn path(&self) -> &Arc<str> {
@@ -162,23 +173,33 @@ impl Stream {
         }
         if self.text.starts_with("-- ") {
             if self.text.starts_with("-- Boot ") || self.text.starts_with("-- Reboot --") {
-                em.timeline.next_boot();
+                em.kept.timeline.next_boot();
             }
             return;
         }
         let at = match (self.stamp, self.kind.timed()) {
-            (Some(Stamp::Boot(at)), _) => em.timeline.after(self.clock.since_boot(at)),
-            (_, false) => em.timeline.after(UNSTAMPED),
+            (Some(Stamp::Boot(at)), _) => em.kept.timeline.after(self.clock.since_boot(at)),
+            (_, false) => em.kept.timeline.after(UNSTAMPED),
             _ if !em.wants(self.wall) => return,
-            _ => em.timeline.text(self.wall, self.key),
+            _ => em.kept.timeline.text(self.wall, self.key),
         };
-        let place = || Place::Line(Arc::clone(&self.path), self.first_line);
+        let place = || {
+            let path = Arc::clone(&self.path);
+            if self.counted {
+                Place::Line(path, self.first_line)
+            } else {
+                Place::Look(path)
+            }
+        };
         let prefix = self.split();
         if let Some(host) = prefix.and_then(|p| p.host) {
-            em.names.host(host);
+            em.kept.names.host(host);
         }
         let text = prefix.map_or(self.text.as_str(), |p| p.rest);
-        let ident = prefix.and_then(|p| p.ident).or(self.container.as_deref());
+        let ident = prefix.and_then(|p| p.ident).or(self.program.as_deref());
+        if ident == Some(OURSELVES) {
+            return;
+        }
         // a line without a stamp in a file that has them goes on with what the line before it said
         let goes_on = self.stamp.is_none() && self.kind != Kind::Text(Format::Plain) && self.entries > 1;
         let origin = if goes_on {

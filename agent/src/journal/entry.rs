@@ -91,12 +91,18 @@ impl<'a> Entry<'a> {
 /// What a cursor is made of; the fields are those of [`Entry`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Address {
-    seqnum: u64,
-    seqnum_id: [u8; 16],
-    realtime: u64,
-    monotonic: u64,
-    boot_id: [u8; 16],
-    xor_hash: u64,
+    /// Number of the entry in its writer's count.
+    pub seqnum: u64,
+    /// Which count.
+    pub seqnum_id: [u8; 16],
+    /// Wall time, microseconds.
+    pub realtime: u64,
+    /// Microseconds since boot.
+    pub monotonic: u64,
+    /// The boot.
+    pub boot_id: [u8; 16],
+    /// XOR of the hashes of all its payloads: the same wherever the entry is copied to.
+    pub xor_hash: u64,
 }
 
 impl Address {

@@ -283,7 +283,8 @@ fn step(chain: &mut Chain, layout: &Layout, reader: &mut Reader) -> Result<Optio
     chain.next(layout, reader)
 }
 
-fn read_header(bytes: &dyn ReadAt) -> Result<(Header, u64), Fault> {
+/// The header as it is now, and the file's length.
+pub(super) fn read_header(bytes: &dyn ReadAt) -> Result<(Header, u64), Fault> {
     let unreadable = |error: std::io::Error| Fault::new(0, format!("read: {error}"));
     let mut start = [0_u8; HEADER_BYTES];
     let got = bytes.fill_at(&mut start, 0).map_err(unreadable)?;
@@ -292,7 +293,7 @@ fn read_header(bytes: &dyn ReadAt) -> Result<(Header, u64), Fault> {
 }
 
 /// The header of the ENTRY at `offset`.
-fn stamp(file: &Layout, reader: &mut Reader, offset: u64) -> Result<Stamp, Fault> {
+pub(super) fn stamp(file: &Layout, reader: &mut Reader, offset: u64) -> Result<Stamp, Fault> {
     let (_, size) = reader.object(file, offset, ENTRY)?;
     let items = size.saturating_sub(ENTRY_HEADER) / file.header.entry_item();
     let bytes = reader.windows.at(&file.source, offset, ENTRY_HEADER as usize)?;

@@ -64,6 +64,8 @@ pub struct Header {
     pub head_realtime: u64,
     /// Wall time of the last entry.
     pub tail_realtime: u64,
+    /// The boot in which the file was written last (before systemd 254: opened to be written).
+    pub boot_id: [u8; 16],
     /// 4-byte offsets in entries and arrays (systemd 252 and later).
     pub compact: bool,
     /// Keyed `SipHash` instead of lookup3 (systemd 246 and later).
@@ -110,6 +112,7 @@ impl Header {
             head_seqnum: u64_at(bytes, 168),
             head_realtime: u64_at(bytes, 184),
             tail_realtime: u64_at(bytes, 192),
+            boot_id: id_at(bytes, 56),
             compact: flags & COMPACT != 0,
             keyed_hash: flags & KEYED_HASH != 0,
             header_size,

@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use super::entry::Address;
+
 /// What places an entry among others, and where it is in its file.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Stamp {
@@ -14,6 +16,20 @@ pub(super) struct Stamp {
     pub(super) offset: u64,
     pub(super) items: usize,
     pub(super) size: u64,
+}
+
+impl Stamp {
+    /// What names the entry.
+    pub(super) const fn address(&self) -> Address {
+        Address {
+            seqnum: self.seqnum,
+            seqnum_id: self.seqnum_id,
+            realtime: self.realtime,
+            monotonic: self.monotonic,
+            boot_id: self.boot_id,
+            xor_hash: self.xor_hash,
+        }
+    }
 }
 
 /// The same count: by number. The same boot: by time since boot. Else by wall time.

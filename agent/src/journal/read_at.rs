@@ -12,6 +12,12 @@ pub trait ReadAt: Send {
     /// Length in bytes now.
     fn size(&self) -> io::Result<u64>;
 
+    /// Says that the bytes from `offset` on are not needed again soon, so that reading them need not push out others'
+    /// pages. A hint.
+    fn release(&self, offset: u64, count: u64) {
+        let _ = (offset, count);
+    }
+
     /// Fills `buffer` as far as the bytes go, retrying short and interrupted reads; the number of bytes filled.
     fn fill_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut done = 0;
@@ -34,6 +40,11 @@ impl ReadAt for File {
 
     fn size(&self) -> io::Result<u64> {
         Ok(self.metadata()?.len())
+    }
+
+    fn release(&self, offset: u64, count: u64) {
+        let count = std::num::NonZeroU64::new(count);
+        let _ = rustix::fs::fadvise(self, offset, count, rustix::fs::Advice::DontNeed);
     }
 }
 

@@ -1,15 +1,13 @@
 //! Many files as one stream of entries, in order and without duplicates.
 
-use super::entry::{Entry, Span};
-use super::file::{JournalFile, Query, items};
+use super::entry::Entry;
+use super::fields::Fields;
+use super::file::{JournalFile, Query};
 use super::format::Header;
 use super::merge::{order, same};
-use super::problem::{Fault, Log, Problem};
+use super::problem::{Log, Problem};
 use super::read_at::ReadAt;
 use super::reader::{Reader, Wanted};
-
-/// Bytes of one entry's fields behind which no further field is begun; fields beyond are left out and the entry is marked as cut.
-const ENTRY_BYTES: usize = 1 << 20;
 
 /// What is asked of a set.
 #[derive(Debug, Clone)]
@@ -61,9 +59,7 @@ pub struct Set {
     /// The file that is being read from, and the best of the others.
     current: Option<usize>,
     rival: Option<usize>,
-    offsets: Vec<u64>,
-    buffer: Vec<u8>,
-    spans: Vec<Span>,
+    fields: Fields,
 }
 
 impl Set {
@@ -89,9 +85,7 @@ impl Set {
             log: Log::default(),
             current: None,
             rival: None,
-            offsets: Vec::new(),
-            buffer: Vec::new(),
-            spans: Vec::new(),
+            fields: Fields::default(),
         };
         for (id, file) in files.into_iter().enumerate() {
             let id = id as u32;
@@ -113,44 +107,15 @@ impl Set {
         let file = &self.files[index];
         let stamp = file.head?;
         let id = file.layout.source.id;
-        self.offsets.clear();
-        self.buffer.clear();
-        self.spans.clear();
-        let mut truncated = false;
-        if let Err(fault) = items(&file.layout, &mut self.reader, &stamp, &mut self.offsets) {
+        let mut told = Vec::new();
+        let truncated = self
+            .fields
+            .read(&file.layout, &mut self.reader, &self.wanted, &stamp, &mut told);
+        for fault in told {
             self.log.add(id, &file.name, fault);
-            truncated = true;
-        }
-        for &offset in &self.offsets {
-            let start = self.buffer.len();
-            if start >= ENTRY_BYTES {
-                self.log.add(
-                    id,
-                    &file.name,
-                    Fault::new(stamp.offset, "entry is too large: fields left out"),
-                );
-                truncated = true;
-                break;
-            }
-            match self.reader.field(&file.layout, offset, &self.wanted, &mut self.buffer) {
-                Ok(Some(field)) => {
-                    truncated |= field.cut;
-                    self.spans.push(Span {
-                        start,
-                        name: field.name,
-                        end: self.buffer.len(),
-                    });
-                }
-                Ok(None) => {}
-                Err(fault) => {
-                    self.log.add(id, &file.name, fault);
-                    self.buffer.truncate(start);
-                    truncated = true;
-                }
-            }
         }
         self.files[index].advance(&self.query, &mut self.reader, &mut self.log);
-        let mut entry = Entry::new(&stamp, &self.files[index].name, &self.buffer, &self.spans);
+        let mut entry = self.fields.entry(&stamp, &self.files[index].name);
         entry.truncated = truncated;
         Some(entry)
     }

@@ -64,6 +64,15 @@ impl Windows {
         }
     }
 
+    /// Forgets what is known of a file from `from` on: it has been written there since.
+    pub(super) fn forget(&mut self, file: u32, from: u64) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.file == file) {
+            if (slot.block << BLOCK_BITS) + (BLOCK + OVERLAP) as u64 > from {
+                slot.file = u32::MAX;
+            }
+        }
+    }
+
     /// Appends `count` bytes at `offset` to `out`, past the windows where they do not hold them. The caller caps `count`.
     pub(super) fn copy(&mut self, source: &Source, offset: u64, count: usize, out: &mut Vec<u8>) -> Result<(), Fault> {
         if offset.checked_add(count as u64).is_none_or(|end| end > source.len) {
