@@ -17,6 +17,7 @@ pub mod host;
 pub mod input;
 pub mod journal;
 pub mod model;
+pub mod outbox;
 pub mod pipeline;
 pub mod source;
 pub mod spelling;
