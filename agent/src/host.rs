@@ -60,12 +60,54 @@ impl Unreadable {
 #[derive(Debug, Clone)]
 pub struct Host {
     root: PathBuf,
+    /// This process's own root, where it may stand in for what is not mounted of the node (`beside`).
+    own: Option<PathBuf>,
 }
 
 impl Host {
     /// The node's file system as it is mounted at `root`.
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            own: None,
+        }
+    }
+
+    /// In a pod on the node: `own` is this process's own root (`/`). Files that no name space changes may then be read
+    /// there where the node's `/proc` is not mounted: [`Host::machine_text`].
+    #[must_use]
+    pub fn beside(mut self, own: impl Into<PathBuf>) -> Self {
+        self.own = Some(own.into());
+        self
+    }
+
+    /// This process's own root, where it is known that it runs on the node: at `/`, where the caller said so, or where a
+    /// real procfs is mounted below the node's root.
+    pub fn own(&self) -> Option<&Path> {
+        if self.is_here() {
+            return Some(&self.root);
+        }
+        let procfs = || {
+            let found = rustix::fs::statfs(self.root.join("proc"));
+            found.is_ok_and(|s| s.f_type == rustix::fs::PROC_SUPER_MAGIC)
+        };
+        self.own.as_deref().or_else(|| procfs().then_some(Path::new("/")))
+    }
+
+    /// Whether this is a running node, and not files that were captured from one.
+    pub fn is_live(&self) -> bool {
+        self.own().is_some()
+    }
+
+    /// The text of a file of `/proc` that is the same in every name space: `pressure/`, `meminfo`, `vmstat`, `stat`,
+    /// `loadavg`, `diskstats`, `uptime`, `cmdline`, `cgroups`, and what of `sys/kernel`, `sys/fs` and `sys/vm` is not of a
+    /// name space. The node's own `/proc` comes first, this process's where that is not mounted.
+    pub fn machine_text(&self, path: impl AsRef<Path>) -> Result<String, Unreadable> {
+        let path = path.as_ref();
+        match (self.text(path), &self.own) {
+            (Err(why), Some(own)) if why.is_missing() => Self::at(own.clone()).text(path).map_err(|_| why),
+            (result, _) => result,
+        }
     }
 
     /// Where the node's file system is mounted.
@@ -151,6 +193,20 @@ impl Host {
         Ok(names)
     }
 
+    /// The names of the directories in a directory, links to directories not among them; sorted.
+    #[expect(clippy::disallowed_methods, reason = "the only way to the node's files")]
+    pub fn directories(&self, path: impl AsRef<Path>) -> Result<Vec<String>, Unreadable> {
+        let path = path.as_ref();
+        let mut names: Vec<String> = std::fs::read_dir(self.path(path))
+            .map_err(|e| Unreadable::new(path, e))?
+            .flatten()
+            .filter(|e| e.file_type().is_ok_and(|t| t.is_dir()))
+            .map(|e| e.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        Ok(names)
+    }
+
     /// Whether there is such a path.
     pub fn metadata(&self, path: impl AsRef<Path>) -> Result<std::fs::Metadata, Unreadable> {
         let path = path.as_ref();
@@ -177,6 +233,24 @@ fn parts(path: &Path) -> Vec<std::ffi::OsString> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pod_reads_its_own_proc_where_the_nodes_is_not_mounted() {
+        let (node, own) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        std::fs::create_dir(own.path().join("proc")).unwrap();
+        std::io::Write::write_all(&mut File::create(own.path().join("proc/loadavg")).unwrap(), b"0.5").unwrap();
+        let captured = Host::at(node.path());
+        assert!(captured.machine_text("/proc/loadavg").unwrap_err().is_missing());
+        assert!(
+            !captured.is_live(),
+            "captured files never borrow from the machine that reads them"
+        );
+        let pod = captured.beside(own.path());
+        assert_eq!(pod.machine_text("/proc/loadavg").unwrap(), "0.5");
+        assert!(pod.is_live());
+        assert!(pod.machine_text("/proc/stat").unwrap_err().is_missing());
+        assert!(Host::at("/").is_live());
+    }
 
     #[test]
     fn links_stay_below_the_root() {

@@ -7,6 +7,8 @@ pub mod bundle;
 pub mod catalog;
 pub mod cli;
 pub mod clock;
+pub mod config;
+pub mod daemon;
 pub mod diagnosis;
 pub mod evidence;
 pub mod export;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const LINES: usize = 600;
 
 /// What a module may import of ours, beside itself.
-const ARROWS: [(&str, &[&str]); 16] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("grammar", &[]),
     ("journal", &[]),
     // Layer, Repair, Owner and RemedyFile are words of the catalog's files that findings carry on.
@@ -19,6 +19,7 @@ const ARROWS: [(&str, &[&str]); 16] = [
     ("export", &["model", "catalog::schema"]),
     ("bundle", &["model"]),
     ("clock", &["model"]),
+    ("config", &[]),
     ("host", &[]),
     ("world", &["host", "model"]),
     (

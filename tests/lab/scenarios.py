@@ -133,3 +133,116 @@ def healthy_killed_once(L): "the kubelet is killed once and comes back"; L.node(
 
 @fault("none", watch=60, **KEEP)
 def healthy_clock_second(L): "the clock is stepped by two seconds"; L.node("date -s '+2 seconds' >/dev/null")
+
+
+# -- for the agent's own eyes: what the log alone can't tell, or tells wrongly
+
+def _edit(L, what, then="systemctl restart kubelet || true"): L.node(f"{what}; {then}")
+def _flag(L, flag): _edit(L, f"sed -i 's#KUBELET_EXTRA_ARGS=\"#KUBELET_EXTRA_ARGS=\"{flag} #' /etc/default/kubelet")
+def _freeze(L, name):
+    import os, signal
+    os.killpg(L.procs[name].pid, signal.SIGSTOP)
+
+
+@fault("packet-loss", watch=200, also=("api-connection-timeout", "api-no-answer", "tls-handshake-timeout"))
+def packet_loss(L): "most packets to and from the API server are lost on the way"; L.ns(L.cp, f"tc qdisc add dev c{L.i} root netem loss 75%"); sc._drop_far(L, "add rule inet lab in iifname != lo tcp dport 6443 numgen random mod 100 < 60 drop")
+
+
+@fault("mtu-black-hole", watch=140, also=("tls-handshake-timeout",))
+def mtu_hole(L): "large packets to the API server are lost, small ones pass"; sc._drop_far(L, "add rule inet lab in iifname != lo tcp dport 6443 meta length > 700 drop"); break_connections(L)
+
+
+@fault("proxy-misconfigured")
+def proxy_refuses(L): "the unit's HTTPS proxy refuses connections"; L.node("mkdir -p /etc/systemd/system/kubelet.service.d; printf '[Service]\\nEnvironment=HTTPS_PROXY=http://10.99.0.1:3128\\n' > /etc/systemd/system/kubelet.service.d/proxy.conf; systemctl daemon-reload; systemctl restart kubelet")
+
+
+@fault("dns-lookup-failure")
+def dns_refuses(L): "the resolver refuses to answer, and open connections are cut"; L.dns("address=/other.lab.test/10.99.0.9\n"); time.sleep(1); break_connections(L)
+
+
+@fault("kubelet-unit-frozen", also=("kubelet-hung",))
+def unit_frozen(L): "the kubelet's cgroup is frozen"; L.node("systemctl freeze kubelet")
+
+
+@fault("machine-paused", watch=120, also=("none",))
+def vm_paused(L): "the machine is paused for a minute"; L.monitor("stop"); time.sleep(60); L.monitor("cont")
+
+
+@fault("client-certificate-expired", watch=150)
+def cert_expires(L): "the client certificate expires while the kubelet runs"; _client_cert(L, ("-86350s", 1))
+
+
+@fault("swap-enabled", also=("api-connection-refused",))
+def swap_and_api(L): "two at once: swap is on when the kubelet restarts, and the API server is gone"; L.kill("kube-apiserver"); L.node("dd if=/dev/zero of=/swap bs=1M count=128 2>/dev/null; chmod 600 /swap; mkswap /swap >/dev/null; swapon /swap; systemctl restart kubelet")
+
+
+@fault("api-endpoint-wrong", also=("api-no-route-to-host", "api-connection-timeout"))
+def api_moved(L): "the kubeconfig names an address at which nobody is"; _edit(L, "sed -i 's#https://api.lab.test:6443#https://10.99.0.99:6443#' /etc/kubernetes/kubelet.conf")
+
+
+@fault("api-connection-refused", also=("api-endpoint-wrong",))
+def api_port(L): "the kubeconfig names a port on which nothing listens"; _edit(L, "sed -i 's#api.lab.test:6443#api.lab.test:6444#' /etc/kubernetes/kubelet.conf")
+
+
+@fault("ephemeral-ports-exhausted")
+def ports_used(L): "no local port is left for the API server's address"; L.node("sysctl -qw net.ipv4.ip_local_port_range='61000 61003'; systemd-run --unit=hog bash -c 'for i in 1 2 3 4 5 6; do eval \"exec $((i+3))<>/dev/tcp/10.99.0.1/6443\"; done; sleep 600'; sleep 1; ss -K dst 10.99.0.1 sport \\< 61000 >/dev/null 2>&1; true")
+
+
+@fault("cpu-starvation", watch=160, also=("host-stall",))
+def rt_hog(L): "real-time tasks take almost all CPU time"; L.node("sysctl -qw kernel.sched_rt_runtime_us=990000; systemd-run --unit=hog chrt -f 50 stress-ng --cpu 3 -t 300", check=False)
+
+
+@fault("runtime-down", watch=160, also=("runtime-endpoint-invalid",))
+def socket_gone(L): "containerd's socket is removed under it; kubelet restarts"; _edit(L, "rm -f /run/containerd/containerd.sock")
+
+
+@fault("runtime-endpoint-invalid", watch=140, also=("runtime-down",))
+def endpoint_wrong(L): "the kubelet is given a CRI socket that does not exist"; _flag(L, "--container-runtime-endpoint=unix:///run/none/containerd.sock")
+
+
+@fault("tls-handshake-timeout", also=("api-no-answer", "api-server-slow"))
+def api_frozen(L): "the API server's process is frozen; the kernel accepts connections for it"; _freeze(L, "kube-apiserver"); break_connections(L)
+
+
+@fault("etcd-unavailable", also=("etcd-unhealthy", "api-server-slow", "api-no-answer"))
+def etcd_frozen(L): "etcd is frozen: the API server answers late or with errors"; _freeze(L, "etcd")
+
+
+@fault("systemd-dependency-stop", also=("runtime-down", "kubelet-stopped"))
+def bound_to_runtime(L): "the kubelet's unit is bound to containerd's, which is stopped"; L.node("mkdir -p /etc/systemd/system/kubelet.service.d; printf '[Unit]\\nBindsTo=containerd.service\\nAfter=containerd.service\\n' > /etc/systemd/system/kubelet.service.d/bind.conf; systemctl daemon-reload; systemctl stop containerd")
+
+
+@fault("kubelet-binary-missing")
+def binary_mode(L): "the kubelet's binary may not be executed"; _edit(L, "chmod 000 /usr/bin/kubelet")
+
+
+@fault("admission-webhook-denied", watch=120)
+def webhook(L):
+    "an admission webhook that nobody serves is asked about every lease and node status"
+    import json, subprocess
+    hook = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": "ValidatingWebhookConfiguration", "metadata": {"name": "lab"}, "webhooks": [{
+        "name": "lab.example.test", "failurePolicy": "Fail", "sideEffects": "None", "admissionReviewVersions": ["v1"], "timeoutSeconds": 2,
+        "clientConfig": {"url": "https://10.99.0.1:9999/validate"},
+        "rules": [{"operations": ["*"], "apiGroups": ["coordination.k8s.io", ""], "apiVersions": ["*"], "resources": ["leases", "nodes", "nodes/status"]}]}]}
+    with open(f"{L.dir}/hook.json", "w") as f: json.dump(hook, f)
+    L.kubectl(["create", "-f", f"{L.dir}/hook.json"])
+
+
+@fault("clock-skew")
+def clock_forward(L): "the node's clock jumps a year ahead; kubelet restarts"; L.node("systemctl stop chrony systemd-timesyncd 2>/dev/null; date -s '+400 days' >/dev/null; systemctl restart kubelet")
+
+
+@fault("none", watch=70, **KEEP)
+def healthy_load(L): "every CPU is busy with ordinary work"; L.node("systemd-run --unit=busy nice -n 10 stress-ng --cpu 3 -t 120", check=False)
+
+
+@fault("none", watch=70, **KEEP)
+def healthy_memory(L): "most memory is used, and used well"; L.node("systemd-run --unit=big stress-ng --vm 1 --vm-bytes 55% --vm-keep --vm-hang 0 -t 120", check=False)
+
+
+@fault("none", watch=70, **KEEP)
+def healthy_dns_blip(L): "the resolver is away for five seconds"; L.kill("dns"); time.sleep(5); L.dns()
+
+
+@fault("none", watch=70, **KEEP)
+def healthy_disk_90(L): "the root filesystem is nine tenths full"; L.node("a=$(df -B1 --output=avail / | tail -1); fallocate -l $((a*7/10)) /fill || true")

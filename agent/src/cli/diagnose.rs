@@ -19,10 +19,11 @@ use crate::host::Host;
 use crate::input;
 use crate::model::diagnosis::Diagnosis;
 use crate::model::input::{Gap, Input};
-use crate::model::time::{Moment, SECOND, Timestamp};
+use crate::model::time::{Moment, Timestamp};
 use crate::pipeline::Analyzer;
 use crate::source::look::Done;
 use crate::source::pass::{self, Stand};
+use crate::source::probe::target::Service;
 use crate::source::registry;
 use crate::source::scene::{Allowed, Scene};
 use crate::world::World;
@@ -57,18 +58,19 @@ pub(super) fn run(args: &Diagnose, env: &dyn Fn(&str) -> Option<String>, io: &mu
         clock: clock.clone(),
         allowed: allowed(args),
     };
-    let (node, boot_id) = (scene.world.node_name.clone(), boot_id(&scene.host));
+    let (node, boot) = (scene.world.node_name.clone(), boot(&scene.host));
     let end = |limit: Duration| limit.saturating_sub(Duration::from_micros(clock.since(started)));
     let messages = start(
-        scene,
+        (scene, service(env)),
         &catalog,
         Timestamp(started.wall.0 - since),
         end(deadline),
     )?;
     let mut record = Record::new(Arc::clone(&catalog), args.record.as_deref())?;
-    let pass = collect(&messages, &mut record, &|| end(deadline))?;
-    let (node, boot_id) = (args.node.clone().or(node).or(pass.node), boot_id.or(pass.boot_id));
-    record.looks(&pass.looks, pass.last, pass.boot, clock.now())?;
+    let mut pass = collect(&messages, &mut record, &|| end(deadline))?;
+    let id = boot.map(|id| format!("{:032x}", u128::from_be_bytes(id)));
+    let (node, boot_id) = (args.node.clone().or(node).or(pass.node), id.or(pass.boot_id));
+    record.looks(&pass.looks, &mut pass.timeline, (boot, clock.now()))?;
     let diagnosis = record.finish(node, boot_id)?;
     report::print(&diagnosis, &args.common, env, io)
 }
@@ -83,15 +85,30 @@ fn allowed(args: &Diagnose) -> Allowed {
     }
 }
 
-fn boot_id(host: &Host) -> Option<String> {
-    let text = host.text("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(text.trim().replace('-', "")).filter(|id| id.len() == 32)
+/// The API server's Service, where this runs in a pod.
+fn service(env: &dyn Fn(&str) -> Option<String>) -> Option<Service> {
+    let host = env("KUBERNETES_SERVICE_HOST")?;
+    let port = env("KUBERNETES_SERVICE_PORT")?.parse().ok()?;
+    Some(Service::new(host, port))
+}
+
+/// A boot's id, as the kernel writes it in `/proc/sys/kernel/random/boot_id`.
+type Boot = [u8; 16];
+
+fn boot(host: &Host) -> Option<Boot> {
+    let text = host
+        .text("/proc/sys/kernel/random/boot_id")
+        .ok()?
+        .trim()
+        .replace('-', "");
+    let number = u128::from_str_radix(&text, 16).ok().filter(|_| text.len() == 32)?;
+    Some(number.to_be_bytes())
 }
 
 /// The reader of logs and the sources, each on a thread of its own: a disk that hangs holds neither the other nor the
 /// answer.
 fn start(
-    scene: Scene,
+    (scene, service): (Scene, Option<Service>),
     catalog: &Arc<Catalog>,
     since: Timestamp,
     limit: Duration,
@@ -109,7 +126,7 @@ fn start(
             let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
                 return;
             };
-            let mut samplers = registry::samplers();
+            let mut samplers = registry::samplers(service);
             let done = runtime.block_on(pass::pass(&mut samplers, &scene, limit));
             // What still hangs in a system call is left behind.
             runtime.shutdown_background();
@@ -152,8 +169,7 @@ fn read(host: &Host, catalog: &Catalog, since: Timestamp, sender: &SyncSender<Me
 #[derive(Default)]
 struct Pass {
     looks: Vec<Done>,
-    last: Option<Moment>,
-    boot: u32,
+    timeline: input::Timeline,
     node: Option<String>,
     boot_id: Option<String>,
 }
@@ -169,8 +185,7 @@ fn collect(messages: &Receiver<Message>, record: &mut Record, left: &dyn Fn() ->
                 logs = true;
                 match *result {
                     Ok(summary) => {
-                        pass.last = summary.last;
-                        pass.boot = summary.boot;
+                        pass.timeline = summary.timeline;
                         pass.node = summary.node.map(|n| n.name);
                         pass.boot_id = summary.boot_id;
                     }
@@ -252,22 +267,19 @@ impl Record {
         }))
     }
 
-    /// The looks, placed behind the log by what the wall clock says has passed since.
-    fn looks(&mut self, done: &[Done], last: Option<Moment>, boot: u32, now: Now) -> Result<(), Failure> {
-        let last = last.max(self.last);
-        let at = Moment {
-            t: last.map_or(now.wall.0, |l| l.t + (now.wall.0 - l.wall.0).clamp(0, 3600 * SECOND)),
-            wall: now.wall,
-        };
+    /// The looks, on the record's line of time.
+    fn looks(&mut self, done: &[Done], line: &mut input::Timeline, now: (Option<Boot>, Now)) -> Result<(), Failure> {
+        let (boot, now) = now;
+        let at = line.now(boot, now.monotonic, now.wall);
         let stand = Stand {
-            at,
-            boot,
+            at: at.max(self.last.unwrap_or(at)),
+            boot: line.boot(),
             seq: self.seq + 1,
         };
         for input in pass::inputs(done, stand) {
             self.take(&input)?;
         }
-        self.take(&Input::End(at))
+        self.take(&Input::End(stand.at))
     }
 
     fn finish(self, node: Option<String>, boot_id: Option<String>) -> Result<Diagnosis, Failure> {

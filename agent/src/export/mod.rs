@@ -3,6 +3,7 @@
 mod evidence;
 pub mod json;
 pub mod layout;
+pub mod metrics;
 mod reasons;
 mod sections;
 pub mod text;

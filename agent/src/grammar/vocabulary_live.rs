@@ -96,7 +96,8 @@ pub const LIVE: &[KindSpec] = &[
         ("file_state", Domain::Words(&["enabled", "disabled", "masked", "static", "generated", "transient", "indirect", "other"])),
         // in this state since so long
         ("since_s", Domain::Int), ("pid", Domain::Int), ("job", Domain::Words(&["none", "start", "stop", "restart", "other"])),
-        ("frozen", Domain::Words(YES_NO)),
+        // a new one for each start: what the journal's entries of that start carry
+        ("frozen", Domain::Words(YES_NO)), ("invocation", Domain::Text),
     ] },
     KindSpec { kind: Kind::Process, attrs: &[
         ("role", Domain::Words(ROLES)), ("state", Domain::Words(&["running", "blocked", "stopped", "zombie", "frozen", "absent"])),
@@ -111,7 +112,9 @@ pub const LIVE: &[KindSpec] = &[
     KindSpec { kind: Kind::Cgroup, attrs: &[
         ("role", Domain::Words(ROLES)), ("path", Domain::Text), ("version", Domain::Int),
         // of one CPU; absent without a quota
-        ("cpu_quota_percent", Domain::Int), ("throttled_percent", Domain::Int),
+        ("cpu_quota_percent", Domain::Int),
+        // the share of the look's time during which it was throttled, and of the quota's periods in the look
+        ("throttled_percent", Domain::Int), ("throttled_periods_percent", Domain::Int),
         ("memory_mb", Domain::Int), ("memory_max_mb", Domain::Int), ("memory_high_mb", Domain::Int), ("memory_percent", Domain::Int),
         // memory.events, per minute during the look (`high`) and in all (`oom_kill`)
         ("high_per_min", Domain::Int), ("oom_kills", Domain::Int),

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io;
 
+use super::moment::Timeline;
 use crate::model::time::{Moment, Timestamp};
 
 /// What to read.
@@ -34,8 +35,6 @@ pub struct Summary {
     pub node: Option<NodeName>,
     /// The last boot, 32 hex digits.
     pub boot_id: Option<String>,
-    /// The last boot's index.
-    pub boot: u32,
     /// The first entry's moment.
     pub first: Option<Moment>,
     /// The last entry's moment.
@@ -44,6 +43,10 @@ pub struct Summary {
     pub entries: u64,
     /// What the files were.
     pub sources: Vec<SourceSummary>,
+    /// How many observations were made: the last one's sequence number.
+    pub observed: u64,
+    /// The record's line of time, on which what comes after it is placed.
+    pub timeline: Timeline,
 }
 
 /// The node's name.

@@ -26,4 +26,5 @@ mod walk;
 mod zone;
 
 pub use api::{Fault, InputError, NodeName, NodeNameFrom, Options, Progress, SourceSummary, Summary};
+pub use moment::Timeline;
 pub use read::read;

@@ -15,8 +15,8 @@ const FAR: i64 = 1 << 60;
 const MAX_BOOTS: usize = 4096;
 
 /// Gives every entry its moment; `t` never goes back.
-#[derive(Debug, Default)]
-pub(super) struct Timeline {
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Timeline {
     last: Option<Moment>,
     boots: HashMap<[u8; 16], u32>,
     boot: Option<[u8; 16]>,
@@ -53,6 +53,23 @@ impl Timeline {
         moment
     }
 
+    /// The moment of what the agent itself sees now: `monotonic` is `CLOCK_MONOTONIC` of the boot `boot` in microseconds,
+    /// which is what journald stamps entries with, so that both stand on one line. `boot` is the 16 bytes of
+    /// `/proc/sys/kernel/random/boot_id`; where it is unknown, wall time places it. A boot of which the record has
+    /// nothing begins as much later as the wall clock says, and after everything in the record; beside a record in
+    /// which no boot has an id it is the record's own boot.
+    pub fn now(&mut self, boot: Option<[u8; 16]>, monotonic: u64, wall: Timestamp) -> Moment {
+        if let (Some(id), true) = (boot, self.boots.is_empty()) {
+            self.boots.insert(id, self.index);
+        }
+        self.journal(wall.0, boot.map(|_| monotonic), boot)
+    }
+
+    /// The last moment that was given.
+    pub fn last(&self) -> Option<Moment> {
+        self.last
+    }
+
     /// A line of text with its place on its file's own line of time (see [`FileClock`]).
     pub(super) fn text(&mut self, wall: i64, key: i64) -> Moment {
         self.advance(key.saturating_add(self.drift), wall)
@@ -72,11 +89,13 @@ impl Timeline {
         self.index = self.index.saturating_add(1);
     }
 
-    pub(super) fn boot(&self) -> u32 {
+    /// The present boot's number in the record, from 0.
+    pub fn boot(&self) -> u32 {
         self.index
     }
 
-    pub(super) fn boot_id(&self) -> Option<String> {
+    /// The present boot, 32 hex digits; `None` where the record names none.
+    pub fn boot_id(&self) -> Option<String> {
         use std::fmt::Write as _;
         self.boot.map(|id| {
             id.iter().fold(String::with_capacity(32), |mut s, b| {
@@ -193,6 +212,31 @@ mod tests {
         let later = line.journal(61_000_000, Some(1), Some([3; 16]));
         assert_eq!((later.t - earlier.t, line.boot()), (60 * SECOND, 2));
         assert_eq!(line.text(62_000_000, 62_000_000).t - later.t, SECOND);
+    }
+
+    #[test]
+    fn what_the_agent_sees_stands_on_the_record_s_line() {
+        let wall = |t: i64| Timestamp(t * SECOND);
+        // In the record's boot: by monotonic time, though the wall clock was set back.
+        let mut line = Timeline::default();
+        let entry = line.journal(1_000 * SECOND, Some(5_000_000), BOOT);
+        let own = line.clone().now(BOOT, 8_000_000, wall(10));
+        assert_eq!((own.t - entry.t, own.wall), (3 * SECOND, wall(10)));
+        // Another boot than the record's last one: later by the wall clock, and never before.
+        let mut other = line.clone();
+        assert_eq!(other.now(Some([9; 16]), 1, wall(1_060)).t - entry.t, 60 * SECOND);
+        assert_eq!(other.boot(), 1);
+        assert_eq!(line.now(Some([9; 16]), 1, wall(10)).t - entry.t, SECOND);
+        // Text alone: its boots have no id, and the last of them is ours.
+        let mut text = Timeline::default();
+        text.next_boot();
+        let last = text.text(1_000 * SECOND, 1_000 * SECOND);
+        let own = text.now(BOOT, 77, wall(1_002));
+        assert_eq!((own.t - last.t, text.boot()), (2 * SECOND, 1));
+        assert_eq!(text.now(BOOT, 1_000_077, wall(0)).t - own.t, SECOND);
+        assert_eq!(text.now(None, 0, wall(1)).t - own.t, 2 * SECOND);
+        // Nothing read at all.
+        assert_eq!(Timeline::default().now(BOOT, 5, wall(7)).t, 7 * SECOND);
     }
 
     #[test]

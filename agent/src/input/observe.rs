@@ -182,6 +182,11 @@ impl<'s> Emitter<'s> {
         }
     }
 
+    /// The last observation's sequence number.
+    pub(super) const fn observed(&self) -> u64 {
+        self.seq
+    }
+
     pub(super) fn end(&mut self) {
         if let Some(last) = self.last {
             (self.sink)(Input::End(last));

@@ -69,11 +69,12 @@ pub fn read(
     Ok(Summary {
         node: em.names.best.take(),
         boot_id: em.timeline.boot_id(),
-        boot: em.timeline.boot(),
         first: em.first,
         last: em.last,
         entries: em.entries,
         sources: plan.sources,
+        observed: em.observed(),
+        timeline: em.timeline,
     })
 }
 

@@ -22,9 +22,32 @@ pub trait Sampler: Send {
     /// How long one look may take.
     fn budget(&self) -> Duration;
 
+    /// How often it looks.
+    fn pace(&self) -> Pace {
+        Pace::default()
+    }
+
     /// Looks once. What is observed failed is a reading; where it could not look is [`Blind`]. Never panics, never waits
     /// without an end: what may block for ever (a file system that hangs) goes through [`blocking`].
     fn look<'a>(&'a mut self, scene: &'a Scene) -> Looking<'a>;
+}
+
+/// How often a source looks: seldom while all is well, often for a while after a suspicion.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Between two looks at a healthy node.
+    pub calm: Duration,
+    /// Between two looks while something is wrong.
+    pub alert: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            calm: Duration::from_secs(30),
+            alert: Duration::from_secs(5),
+        }
+    }
 }
 
 /// What one look gave.

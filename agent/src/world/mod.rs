@@ -4,6 +4,24 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+pub mod config;
+pub mod discover;
+pub mod environment;
+pub mod flags;
+pub mod kubeconfig;
+pub mod loadbalancer;
+pub mod pem;
+pub mod process;
+pub mod rancher;
+pub mod runtime;
+pub mod schema;
+pub mod settings;
+pub mod table;
+pub mod unit;
+pub mod visible;
+pub mod words;
+pub mod yaml;
+
 /// What was found. Whatever could not be found is `None` or empty; why is in `notes`.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct World {
@@ -18,6 +36,10 @@ pub struct World {
     /// The kubelet's flags, from its command line or, where it does not run, from its unit and environment files;
     /// `--a=b`, `--a b` and `--a` (value `true`) alike, names without dashes.
     pub flags: Vec<(String, String)>,
+    /// True where `flags` are what a kubelet was or would be started with, and not a guess by the distribution.
+    pub flags_known: bool,
+    /// The program that the unit's `ExecStart` names, where the unit was read.
+    pub binary: Option<PathBuf>,
     /// `HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY` (either case) of the unit, its drop-ins and environment files.
     pub proxy: Proxy,
     /// The name that the kubelet registers under: `--hostname-override`, the client certificate's, else the host's name
@@ -29,12 +51,16 @@ pub struct World {
     pub bootstrap_kubeconfig: Option<PathBuf>,
     /// The configuration file's path, where the kubelet has one.
     pub config_path: Option<PathBuf>,
+    /// What is wrong with the configuration file and its drop-ins.
+    pub config: ConfigFile,
     /// What of the configuration (file, drop-ins, flags; defaults filled in) the sources need.
     pub settings: Settings,
     /// `--cert-dir`, default `/var/lib/kubelet/pki`.
     pub cert_dir: PathBuf,
     /// `--root-dir`, default `/var/lib/kubelet`.
     pub root_dir: PathBuf,
+    /// Where the distribution keeps certificates that neither flags nor configuration name (k3s, RKE2).
+    pub extra_certificates: Vec<(&'static str, PathBuf)>,
     /// The container runtime.
     pub runtime: Runtime,
     /// Other addresses of API servers that the node knows of (k3s's and RKE2's load balancer, `/etc/hosts`, `peers`).
@@ -52,6 +78,46 @@ pub struct Note {
     pub why: String,
     /// True where permission is what is missing.
     pub denied: bool,
+}
+
+/// The kubelet's configuration file and its drop-ins, as they lie on the node.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConfigFile {
+    /// Of the file itself.
+    pub state: ConfigState,
+    /// Every fault of the file and its drop-ins, 16 at most.
+    pub problems: Vec<Problem>,
+    /// The drop-ins that were read, in the order in which they apply.
+    pub drop_ins: Vec<PathBuf>,
+}
+
+/// The state of a configuration file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ConfigState {
+    /// Nobody looked, it could not be read, or the kubelet was given none.
+    #[default]
+    Unknown,
+    /// It parses and has no value of a wrong type.
+    Ok,
+    /// There is none at the path that the kubelet was given.
+    Missing,
+    /// It has no content.
+    Empty,
+    /// It does not parse, is not a `KubeletConfiguration`, or a value has a wrong type.
+    Invalid,
+}
+
+/// One fault of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file.
+    pub path: PathBuf,
+    /// Line from 1; 0 where unknown.
+    pub line: u64,
+    /// The field, as `authentication.x509.clientCAFile`; empty where the whole file is meant.
+    pub field: String,
+    /// What is wrong.
+    pub words: String,
 }
 
 /// A process.
@@ -197,6 +263,8 @@ pub struct Settings {
     pub tls_cert_file: Option<String>,
     /// `rotateCertificates`.
     pub rotate_certificates: bool,
+    /// `--container-runtime-endpoint` or `containerRuntimeEndpoint` as it is written; `None` where neither is set.
+    pub runtime_endpoint: Option<String>,
     /// `serverTLSBootstrap`.
     pub server_tls_bootstrap: bool,
     /// `nodeLeaseDurationSeconds`.
@@ -218,6 +286,7 @@ impl Default for Settings {
             client_ca_file: None,
             tls_cert_file: None,
             rotate_certificates: false,
+            runtime_endpoint: None,
             server_tls_bootstrap: false,
             lease_seconds: 40,
             node_ips: Vec::new(),
@@ -238,11 +307,20 @@ pub struct Runtime {
     pub socket: Option<PathBuf>,
     /// Its configuration file.
     pub config_path: Option<PathBuf>,
+    /// What is read of its configuration.
+    pub config: RuntimeConfig,
 }
 
-impl World {
-    /// Looks for the kubelet and what belongs to it.
-    pub fn discover(_host: &crate::host::Host) -> Self {
-        Self::default()
-    }
+/// What of the runtime's configuration matters to the kubelet.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RuntimeConfig {
+    /// `systemd` or `cgroupfs`; `None` where it could not be read.
+    pub cgroup_driver: Option<&'static str>,
+    /// The layout's version, containerd only: 3 is written for containerd 2, which tells kubelets from 1.31 on its
+    /// driver (`RuntimeConfig` of the CRI).
+    pub version: Option<i64>,
+    /// Where it looks for CNI configurations.
+    pub cni_conf_dir: Option<PathBuf>,
+    /// Why it could not be read or understood.
+    pub problem: Option<String>,
 }

@@ -1,0 +1,9 @@
+//! `whynotready run`: the pipeline as a daemon that goes on whatever happens around it.
+//!
+//! One current-thread runtime holds everything but the reader of logs, which has a thread of its own because a disk that
+//! hangs must not hold the rest. What was announced is the difference between two diagnoses, kept on disk; so a restart
+//! announces nothing twice and forgets nothing.
+
+pub mod announce;
+pub mod notify;
+pub mod state;
