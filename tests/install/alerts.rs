@@ -29,7 +29,10 @@ fn they_fire_when_they_should_and_only_then() {
     assert_eq!(rules.len(), 5);
     for rule in rules {
         let name = rule["alert"].as_str().unwrap();
-        assert!(tests.contains(&format!("alertname: {name}\n        exp_alerts")), "{name} is never seen to fire");
+        assert!(
+            tests.contains(&format!("alertname: {name}\n        exp_alerts")),
+            "{name} is never seen to fire"
+        );
         assert!(rule["annotations"]["summary"].is_string() && rule["annotations"]["runbook_url"].is_string());
     }
 }
@@ -53,7 +56,11 @@ fn the_unit_tests_notice_another_rule() {
 fn each_can_be_left_out_and_others_added() {
     let own = "metrics.prometheusRule.additionalRules[0]";
     let (record, expr) = (format!("{own}.record=a:b"), format!("{own}.expr=up"));
-    let (spec, _) = tested(&["metrics.prometheusRule.alerts.WhynotreadyAbsent.enabled=false", &record, &expr]);
+    let (spec, _) = tested(&[
+        "metrics.prometheusRule.alerts.WhynotreadyAbsent.enabled=false",
+        &record,
+        &expr,
+    ]);
     let rules = list(&spec["groups"][0]["rules"]);
     assert!(!rules.iter().any(|r| r["alert"] == "WhynotreadyAbsent"));
     assert!(rules.iter().any(|r| r["record"] == "a:b"));
@@ -66,9 +73,17 @@ fn they_speak_of_causes_that_exist() {
     let catalog = repository().join("agent/catalog/causes");
     let tests = text(repository().join("tests/install/alerts.test.yaml"));
     let mut seen = 0;
-    for cause in tests.split("cause=\"").skip(1).filter_map(|t| t.split('"').next()).filter(|c| *c != "none") {
+    for cause in tests
+        .split("cause=\"")
+        .skip(1)
+        .filter_map(|t| t.split('"').next())
+        .filter(|c| *c != "none")
+    {
         let layers = crate::tools::entries(&catalog, "");
-        assert!(layers.iter().any(|l| l.join(format!("{cause}.toml")).exists()), "{cause}");
+        assert!(
+            layers.iter().any(|l| l.join(format!("{cause}.toml")).exists()),
+            "{cause}"
+        );
         seen += 1;
     }
     assert!(seen > 5);

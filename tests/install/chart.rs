@@ -10,16 +10,26 @@ fn every_values_file_lints_and_renders() {
     assert!(files.len() >= 7, "{files:?}");
     for file in files {
         let file = file.to_str().unwrap();
-        let said = run("helm", &["lint", "--strict", chart().to_str().unwrap(), "--values", file]);
+        let said = run(
+            "helm",
+            &["lint", "--strict", chart().to_str().unwrap(), "--values", file],
+        );
         assert!(said.well, "{file}: {}", said.all());
-        assert!(said.out.contains("1 chart(s) linted, 0 chart(s) failed"), "{}", said.all());
+        assert!(
+            said.out.contains("1 chart(s) linted, 0 chart(s) failed"),
+            "{}",
+            said.all()
+        );
         for kubernetes in KUBERNETES {
             let all = rendered(kubernetes, &["--values", file]);
             assert_eq!(all.one("DaemonSet")["metadata"]["namespace"], "watch");
             for object in &all.0 {
                 let name = object["metadata"]["name"].as_str().unwrap();
                 assert!(name.contains("why") && name.len() <= 63, "{file}: {name}");
-                assert!(object["apiVersion"].is_string() && object["metadata"]["labels"]["helm.sh/chart"].is_string(), "{object}");
+                assert!(
+                    object["apiVersion"].is_string() && object["metadata"]["labels"]["helm.sh/chart"].is_string(),
+                    "{object}"
+                );
             }
         }
     }
@@ -44,16 +54,34 @@ fn what_is_unknown_wrong_or_contradictory_is_refused() {
         ("platform=minikube", "platform"),
         ("debug.listen=0.0.0.0:10951", "debug"),
         ("securityContext.privileged=true", "privileged"),
-        ("hostPaths.extra[0].path=/opt,hostPaths.extra[0].type=DirectoryOrCreate", "type"),
+        (
+            "hostPaths.extra[0].path=/opt,hostPaths.extra[0].type=DirectoryOrCreate",
+            "type",
+        ),
         ("hostPaths.extra[0].path=/opt", "type"),
-        ("hostPaths.extra[0].path=/run,hostPaths.extra[0].type=Directory", "sockets that are root"),
-        ("hostPaths.extra[0].path=/var/lib/kubelet/,hostPaths.extra[0].type=Directory", "secrets of all its pods"),
+        (
+            "hostPaths.extra[0].path=/run,hostPaths.extra[0].type=Directory",
+            "sockets that are root",
+        ),
+        (
+            "hostPaths.extra[0].path=/var/lib/kubelet/,hostPaths.extra[0].type=Directory",
+            "secrets of all its pods",
+        ),
         ("config.probe.as_kubelet=true", "kubeletPki.enabled"),
-        ("config.api.enabled=false,config.kubernetes.condition=true", "config.api.enabled"),
-        ("config.api.enabled=false,config.probe.as_kubelet=true,kubeletPki.enabled=true", "config.api.enabled"),
+        (
+            "config.api.enabled=false,config.kubernetes.condition=true",
+            "config.api.enabled",
+        ),
+        (
+            "config.api.enabled=false,config.probe.as_kubelet=true,kubeletPki.enabled=true",
+            "config.api.enabled",
+        ),
         ("nodeScopedWrites.enabled=true", "config.kubernetes.condition"),
         ("otlp.mtls=true", "otlp.tlsSecret"),
-        ("priorityClassQuota.enabled=true,priorityClassName=", "priorityClassName"),
+        (
+            "priorityClassQuota.enabled=true,priorityClassName=",
+            "priorityClassName",
+        ),
     ] {
         let said = template(KUBERNETES[1], &["--set", set]);
         assert!(!said.well, "{set} was taken");
@@ -102,9 +130,15 @@ const FOREIGN: [&str; 7] = [
 fn the_readme_describes_every_value() {
     let readme = text(chart().join("README.md"));
     for key in keys() {
-        let foreign = FOREIGN.iter().find(|f| key.starts_with(**f)).map(|f| f.trim_end_matches('.'));
+        let foreign = FOREIGN
+            .iter()
+            .find(|f| key.starts_with(**f))
+            .map(|f| f.trim_end_matches('.'));
         let key = foreign.unwrap_or(&key);
-        assert!(readme.contains(&format!("`{key}`")) || readme.contains(&format!("`{key}.")), "README.md does not say what {key} is");
+        assert!(
+            readme.contains(&format!("`{key}`")) || readme.contains(&format!("`{key}.")),
+            "README.md does not say what {key} is"
+        );
     }
 }
 
@@ -116,7 +150,10 @@ fn the_schema_knows_every_value_and_closes_every_object() {
         let here = &schema["properties"][first];
         assert!(here.is_object(), "{key}");
         let open = here["properties"].is_null();
-        assert!(second.is_empty() || open || here["properties"][second].is_object(), "{key}");
+        assert!(
+            second.is_empty() || open || here["properties"][second].is_object(),
+            "{key}"
+        );
     }
     closed(&schema, "values");
 }
@@ -136,7 +173,14 @@ fn closed(schema: &Value, at: &str) {
 /// The notes are rendered only on installation; a dry run needs no cluster.
 fn notes(sets: &[&str]) -> String {
     let chart = chart();
-    let mut args = vec!["install", "why", chart.to_str().unwrap(), "--namespace", "watch", "--dry-run=client"];
+    let mut args = vec![
+        "install",
+        "why",
+        chart.to_str().unwrap(),
+        "--namespace",
+        "watch",
+        "--dry-run=client",
+    ];
     args.extend(sets.iter().flat_map(|s| ["--set", *s]));
     let said = run("helm", &args);
     assert!(said.well, "{}", said.err);
@@ -146,11 +190,23 @@ fn notes(sets: &[&str]) -> String {
 #[test]
 fn the_notes_name_the_value_that_grants_what_is_hidden() {
     let bare = notes(&[]);
-    let switches = ["platform=NAME", "kubeletPki.enabled=true", "config.probe.as_kubelet=true", "config.dbus.enabled=true", "config.cri.enabled=true"];
+    let switches = [
+        "platform=NAME",
+        "kubeletPki.enabled=true",
+        "config.probe.as_kubelet=true",
+        "config.dbus.enabled=true",
+        "config.cri.enabled=true",
+    ];
     for switch in switches {
         assert!(bare.contains(switch), "{switch}: {bare}");
     }
-    let sets = ["platform=kubeadm", "kubeletPki.enabled=true", "config.probe.as_kubelet=true", "config.dbus.enabled=true", "config.cri.enabled=true"];
+    let sets = [
+        "platform=kubeadm",
+        "kubeletPki.enabled=true",
+        "config.probe.as_kubelet=true",
+        "config.dbus.enabled=true",
+        "config.cri.enabled=true",
+    ];
     let full = notes(&sets);
     for switch in switches {
         assert!(!full.contains(switch), "{switch}: {full}");

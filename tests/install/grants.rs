@@ -12,7 +12,10 @@ fn grants(all: &Rendered) -> BTreeSet<String> {
     for role in all.all("Role").chain(all.all("ClusterRole")) {
         let place = role["metadata"]["namespace"].as_str().unwrap_or("*");
         for rule in list(&role["rules"]) {
-            for (group, resource) in list(&rule["apiGroups"]).iter().flat_map(|g| list(&rule["resources"]).iter().map(move |r| (g, r))) {
+            for (group, resource) in list(&rule["apiGroups"])
+                .iter()
+                .flat_map(|g| list(&rule["resources"]).iter().map(move |r| (g, r)))
+            {
                 for verb in list(&rule["verbs"]) {
                     let word = |v: &Value| v.as_str().unwrap().to_owned();
                     grants.insert(format!("{place} {}/{} {}", word(group), word(resource), word(verb)));
@@ -40,10 +43,18 @@ fn by_default_it_reads_node_and_lease_and_writes_events() {
 
 #[test]
 fn what_is_off_grants_nothing() {
-    assert_eq!(of(&["config.kubernetes.events=false"]), ["* /nodes get", "kube-node-lease coordination.k8s.io/leases get"]);
+    assert_eq!(
+        of(&["config.kubernetes.events=false"]),
+        ["* /nodes get", "kube-node-lease coordination.k8s.io/leases get"]
+    );
     let cut = with(&["config.api.enabled=false"]);
     assert!(grants(&cut).is_empty());
-    assert!(cut.all("RoleBinding").chain(cut.all("ClusterRoleBinding")).next().is_none());
+    assert!(
+        cut.all("RoleBinding")
+            .chain(cut.all("ClusterRoleBinding"))
+            .next()
+            .is_none()
+    );
     assert_eq!(cut.pod()["automountServiceAccountToken"], false);
     assert!(of(&["rbac.create=false"]).is_empty());
 }
@@ -58,7 +69,9 @@ fn the_condition_grants_the_status_and_nothing_more() {
 
 #[test]
 fn no_values_file_grants_more_than_that() {
-    let most: BTreeSet<String> = of(&["config.kubernetes.condition=true", "openshift.enabled=true"]).into_iter().collect();
+    let most: BTreeSet<String> = of(&["config.kubernetes.condition=true", "openshift.enabled=true"])
+        .into_iter()
+        .collect();
     for file in entries(chart().join("ci"), "-values.yaml") {
         let found = grants(&rendered("1.37.2", &["--values", file.to_str().unwrap()]));
         assert!(found.is_subset(&most), "{}: {found:?}", file.display());
@@ -75,8 +88,14 @@ fn every_binding_is_of_its_own_account() {
     for binding in bindings {
         let subjects = list(&binding["subjects"]);
         assert_eq!(subjects.len(), 1);
-        assert_eq!((&subjects[0]["name"], subjects[0]["namespace"].as_str()), (account, Some("watch")));
-        let role = all.0.iter().find(|o| o["kind"] == binding["roleRef"]["kind"] && o["metadata"]["name"] == binding["roleRef"]["name"]);
+        assert_eq!(
+            (&subjects[0]["name"], subjects[0]["namespace"].as_str()),
+            (account, Some("watch"))
+        );
+        let role = all
+            .0
+            .iter()
+            .find(|o| o["kind"] == binding["roleRef"]["kind"] && o["metadata"]["name"] == binding["roleRef"]["name"]);
         assert!(role.is_some(), "{binding}");
     }
 }
@@ -86,9 +105,16 @@ fn openshift_admits_what_the_pod_is() {
     let all = with(&["openshift.enabled=true"]);
     let scc = all.one("SecurityContextConstraints");
     assert_eq!(scc["allowPrivilegedContainer"], false);
-    assert_eq!((&scc["allowHostNetwork"], &scc["allowHostPID"]), (&true.into(), &false.into()));
+    assert_eq!(
+        (&scc["allowHostNetwork"], &scc["allowHostPID"]),
+        (&true.into(), &false.into())
+    );
     assert_eq!(scc["requiredDropCapabilities"], serde_json::json!(["ALL"]));
-    let volumes: BTreeSet<&str> = list(&all.pod()["volumes"]).iter().flat_map(|v| v.as_object().unwrap().keys()).map(String::as_str).collect();
+    let volumes: BTreeSet<&str> = list(&all.pod()["volumes"])
+        .iter()
+        .flat_map(|v| v.as_object().unwrap().keys())
+        .map(String::as_str)
+        .collect();
     for kind in volumes.into_iter().filter(|k| *k != "name") {
         assert!(list(&scc["volumes"]).iter().any(|v| v == kind), "{kind}");
     }
@@ -102,7 +128,10 @@ fn writes_to_other_nodes_can_be_refused_by_the_api_server() {
     let policy = all.one("ValidatingAdmissionPolicy");
     assert_eq!(policy["spec"]["failurePolicy"], "Fail");
     let condition = policy["spec"]["matchConditions"][0]["expression"].as_str().unwrap();
-    assert!(condition.contains("system:serviceaccount:watch:why-whynotready"), "{condition}");
+    assert!(
+        condition.contains("system:serviceaccount:watch:why-whynotready"),
+        "{condition}"
+    );
     let binding = all.one("ValidatingAdmissionPolicyBinding");
     assert_eq!(binding["spec"]["policyName"], policy["metadata"]["name"]);
 }

@@ -10,14 +10,29 @@ const STATE: &str = "/var/lib/whynotready";
 
 /// Directories of which no more than single entries may be mounted: they hold sockets that are root on the node, the
 /// secrets of all pods, or all of it.
-const TOO_WIDE: [&str; 9] = ["/", "/run", "/var/run", "/run/systemd", "/sys", "/var", "/var/lib", "/var/lib/kubelet", "/root"];
+const TOO_WIDE: [&str; 9] = [
+    "/",
+    "/run",
+    "/var/run",
+    "/run/systemd",
+    "/sys",
+    "/var",
+    "/var/lib",
+    "/var/lib/kubelet",
+    "/root",
+];
 
 /// Each volume with its mount.
 fn mounted(all: &Rendered) -> Vec<(&Value, &Value)> {
     let mounts = list(&all.container()["volumeMounts"]);
     let volumes = list(&all.pod()["volumes"]);
     assert_eq!(mounts.len(), volumes.len(), "each volume is mounted once");
-    let find = |m: &Value| volumes.iter().find(|v| v["name"] == m["name"]).unwrap_or_else(|| panic!("no volume {}", m["name"]));
+    let find = |m: &Value| {
+        volumes
+            .iter()
+            .find(|v| v["name"] == m["name"])
+            .unwrap_or_else(|| panic!("no volume {}", m["name"]))
+    };
     mounts.iter().map(|m| (find(m), m)).collect()
 }
 
@@ -26,10 +41,16 @@ fn sound(all: &Rendered, from: &str, recursive: bool) {
     for (volume, mount) in mounted(all) {
         let name = volume["name"].as_str().unwrap();
         let label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        assert!(name.len() <= 63 && name.chars().all(label) && !name.ends_with('-'), "{from}: {name}");
+        assert!(
+            name.len() <= 63 && name.chars().all(label) && !name.ends_with('-'),
+            "{from}: {name}"
+        );
         assert!(names.insert(name), "{from}: {name} twice");
         let Some(path) = volume["hostPath"]["path"].as_str() else {
-            assert!(volume["emptyDir"].is_object() || mount["readOnly"] == true, "{from}: {name}");
+            assert!(
+                volume["emptyDir"].is_object() || mount["readOnly"] == true,
+                "{from}: {name}"
+            );
             continue;
         };
         if path == STATE {
@@ -39,7 +60,10 @@ fn sound(all: &Rendered, from: &str, recursive: bool) {
             continue;
         }
         // The empty type is the trap: container runtimes create what is missing then.
-        assert!(["Directory", "File"].contains(&volume["hostPath"]["type"].as_str().unwrap_or("")), "{from}: {path}");
+        assert!(
+            ["Directory", "File"].contains(&volume["hostPath"]["type"].as_str().unwrap_or("")),
+            "{from}: {path}"
+        );
         assert!(!TOO_WIDE.contains(&path.trim_end_matches('/')), "{from}: {path}");
         assert_eq!(mount["mountPath"], format!("/host{path}"), "{from}");
         assert_eq!(mount["readOnly"], true, "{from}: {path}");
@@ -48,7 +72,10 @@ fn sound(all: &Rendered, from: &str, recursive: bool) {
             assert_eq!(mount["recursiveReadOnly"], wanted, "{from}: {path}");
         } else {
             // the API server refuses both together
-            assert_eq!((&mount["mountPropagation"], &mount["recursiveReadOnly"]), (&json!("HostToContainer"), &Value::Null));
+            assert_eq!(
+                (&mount["mountPropagation"], &mount["recursiveReadOnly"]),
+                (&json!("HostToContainer"), &Value::Null)
+            );
         }
     }
 }
@@ -58,7 +85,11 @@ fn only_the_state_directory_is_written_or_created() {
     for file in entries(chart().join("ci"), "-values.yaml") {
         let file = file.to_str().unwrap();
         for kubernetes in KUBERNETES {
-            sound(&rendered(kubernetes, &["--values", file]), file, kubernetes != KUBERNETES[0]);
+            sound(
+                &rendered(kubernetes, &["--values", file]),
+                file,
+                kubernetes != KUBERNETES[0],
+            );
         }
     }
 }
@@ -92,19 +123,40 @@ fn adds(base: &[&str], more: &[&str]) -> Vec<String> {
 #[test]
 fn each_switch_adds_what_it_needs_and_no_more() {
     assert_eq!(adds(&[], &["kubeletPki.enabled=true"]), ["/var/lib/kubelet/pki"]);
-    assert_eq!(adds(&["kubeletPki.enabled=true"], &["config.probe.as_kubelet=true"]), [""; 0]);
+    assert_eq!(
+        adds(&["kubeletPki.enabled=true"], &["config.probe.as_kubelet=true"]),
+        [""; 0]
+    );
     assert_eq!(adds(&[], &["config.dbus.enabled=true"]), ["/run/dbus"]);
     assert_eq!(adds(&[], &["config.cri.enabled=true"]), ["/run/containerd"]);
-    assert_eq!(adds(&["platform=openshift"], &["config.cri.enabled=true"]), ["/run/crio"]);
-    assert_eq!(adds(&[], &["config.cri.enabled=true", "cri.directory=/run/crio"]), ["/run/crio"]);
-    let extra = ["hostPaths.extra[0].path=/run/systemd/resolve", "hostPaths.extra[0].type=Directory"];
+    assert_eq!(
+        adds(&["platform=openshift"], &["config.cri.enabled=true"]),
+        ["/run/crio"]
+    );
+    assert_eq!(
+        adds(&[], &["config.cri.enabled=true", "cri.directory=/run/crio"]),
+        ["/run/crio"]
+    );
+    let extra = [
+        "hostPaths.extra[0].path=/run/systemd/resolve",
+        "hostPaths.extra[0].type=Directory",
+    ];
     assert_eq!(adds(&[], &extra), ["/run/systemd/resolve"]);
     // k3s has key and certificate in files of their own: the key comes with its own switch
     let k3s = ["platform=k3s"];
     let agent = "/var/lib/rancher/k3s/agent";
-    assert_eq!(adds(&k3s, &["kubeletPki.enabled=true"]), [format!("{agent}/client-kubelet.crt"), format!("{agent}/serving-kubelet.crt")]);
+    assert_eq!(
+        adds(&k3s, &["kubeletPki.enabled=true"]),
+        [
+            format!("{agent}/client-kubelet.crt"),
+            format!("{agent}/serving-kubelet.crt")
+        ]
+    );
     let both = ["platform=k3s", "kubeletPki.enabled=true"];
-    assert_eq!(adds(&both, &["config.probe.as_kubelet=true"]), [format!("{agent}/client-kubelet.key")]);
+    assert_eq!(
+        adds(&both, &["config.probe.as_kubelet=true"]),
+        [format!("{agent}/client-kubelet.key")]
+    );
 }
 
 #[test]
@@ -117,9 +169,26 @@ fn a_platform_adds_its_files_and_no_key() {
         let all = with(&[&format!("platform={platform}")]);
         sound(&all, platform, true);
         let paths = all.host_paths();
-        assert_eq!(paths.contains(&"/run/log".to_owned()), platform != "talos", "{platform}: {paths:?}");
-        assert!(!paths.iter().any(|p| p.ends_with("/pki") || p.ends_with(".key") || p.ends_with(".pem")), "{platform}: {paths:?}");
-        sound(&with(&[&format!("platform={platform}"), "kubeletPki.enabled=true", "config.cri.enabled=true"]), platform, true);
+        assert_eq!(
+            paths.contains(&"/run/log".to_owned()),
+            platform != "talos",
+            "{platform}: {paths:?}"
+        );
+        assert!(
+            !paths
+                .iter()
+                .any(|p| p.ends_with("/pki") || p.ends_with(".key") || p.ends_with(".pem")),
+            "{platform}: {paths:?}"
+        );
+        sound(
+            &with(&[
+                &format!("platform={platform}"),
+                "kubeletPki.enabled=true",
+                "config.cri.enabled=true",
+            ]),
+            platform,
+            true,
+        );
     }
     assert_eq!(adds(&[], &["platform=kubeadm"]).len(), 3);
 }

@@ -61,7 +61,9 @@ pub(crate) fn run(tool: &str, args: &[&str]) -> Said {
     for (name, dir) in [("CONFIG", "config"), ("CACHE", "cache"), ("DATA", "data")] {
         command.env(format!("HELM_{name}_HOME"), own.join("helm").join(dir));
     }
-    let out = command.output().unwrap_or_else(|e| panic!("{tool}: {e}; .ci/tools gets it"));
+    let out = command
+        .output()
+        .unwrap_or_else(|e| panic!("{tool}: {e}; .ci/tools gets it"));
     Said {
         well: out.status.success(),
         out: String::from_utf8_lossy(&out.stdout).into_owned(),
@@ -72,7 +74,15 @@ pub(crate) fn run(tool: &str, args: &[&str]) -> Said {
 /// `helm template` as release `why` in namespace `watch`.
 pub(crate) fn template(kubernetes: &str, args: &[&str]) -> Said {
     let chart = chart();
-    let mut all = vec!["template", "why", chart.to_str().unwrap(), "--namespace", "watch", "--kube-version", kubernetes];
+    let mut all = vec![
+        "template",
+        "why",
+        chart.to_str().unwrap(),
+        "--namespace",
+        "watch",
+        "--kube-version",
+        kubernetes,
+    ];
     all.extend(args);
     run("helm", &all)
 }
@@ -89,7 +99,8 @@ pub(crate) fn with(sets: &[&str]) -> Rendered {
 pub(crate) fn rendered(kubernetes: &str, args: &[&str]) -> Rendered {
     let said = template(kubernetes, args);
     assert!(said.well, "{args:?}: {}", said.err);
-    let all: Vec<Value> = serde_saphyr::from_multiple(&said.out).unwrap_or_else(|e| panic!("{args:?}: {e}\n{}", said.out));
+    let all: Vec<Value> =
+        serde_saphyr::from_multiple(&said.out).unwrap_or_else(|e| panic!("{args:?}: {e}\n{}", said.out));
     Rendered(all.into_iter().filter(|v| !v.is_null()).collect())
 }
 
@@ -122,7 +133,10 @@ impl Rendered {
     /// The paths of the node that the pod mounts, sorted.
     pub(crate) fn host_paths(&self) -> Vec<String> {
         let volumes = list(&self.pod()["volumes"]);
-        let mut paths: Vec<String> = volumes.iter().filter_map(|v| Some(v["hostPath"]["path"].as_str()?.to_owned())).collect();
+        let mut paths: Vec<String> = volumes
+            .iter()
+            .filter_map(|v| Some(v["hostPath"]["path"].as_str()?.to_owned()))
+            .collect();
         paths.sort();
         paths
     }

@@ -21,8 +21,18 @@ fn root() -> tempfile::TempDir {
         let copied = run("cp", &["-aL", from, to.to_str().unwrap()]);
         assert!(to.exists(), "{}", copied.all());
     }
-    for unit in entries(repository().join("systemd"), "").into_iter().filter(|p| p.file_name().unwrap().to_string_lossy().starts_with("whynotready.")) {
-        let said = run("cp", &["-r", unit.to_str().unwrap(), dir.join("etc/systemd/system").to_str().unwrap()]);
+    for unit in entries(repository().join("systemd"), "")
+        .into_iter()
+        .filter(|p| p.file_name().unwrap().to_string_lossy().starts_with("whynotready."))
+    {
+        let said = run(
+            "cp",
+            &[
+                "-r",
+                unit.to_str().unwrap(),
+                dir.join("etc/systemd/system").to_str().unwrap(),
+            ],
+        );
         assert!(said.well, "{}", said.all());
     }
     root
@@ -30,7 +40,17 @@ fn root() -> tempfile::TempDir {
 
 fn verify(root: &Path) -> crate::tools::Said {
     let root = format!("--root={}", root.display());
-    run("systemd-analyze", &["verify", "--man=no", "--recursive-errors=no", &root, "whynotready.service", "whynotready.slice"])
+    run(
+        "systemd-analyze",
+        &[
+            "verify",
+            "--man=no",
+            "--recursive-errors=no",
+            &root,
+            "whynotready.service",
+            "whynotready.slice",
+        ],
+    )
 }
 
 #[test]
@@ -40,7 +60,10 @@ fn systemd_takes_every_line() {
     assert!(said.well && said.all().trim().is_empty(), "{}", said.all());
     // with a line that it does not know it is refused: the check can fail
     let unit = root.path().join("etc/systemd/system/whynotready.service");
-    write(&unit, &text(&unit).replace("[Install]", "ProtectEverything=yes\n[Install]"));
+    write(
+        &unit,
+        &text(&unit).replace("[Install]", "ProtectEverything=yes\n[Install]"),
+    );
     let said = verify(root.path());
     assert!(!said.well && said.all().contains("ProtectEverything"), "{}", said.all());
 }
@@ -48,18 +71,40 @@ fn systemd_takes_every_line() {
 #[test]
 fn it_is_exposed_little() {
     let unit = repository().join("systemd/whynotready.service");
-    let said = run("systemd-analyze", &["security", "--offline=true", "--no-pager", EXPOSURE, unit.to_str().unwrap()]);
+    let said = run(
+        "systemd-analyze",
+        &[
+            "security",
+            "--offline=true",
+            "--no-pager",
+            EXPOSURE,
+            unit.to_str().unwrap(),
+        ],
+    );
     assert!(said.well, "{}", said.all());
     let dir = tempfile::tempdir().unwrap();
     let weak = dir.path().join("whynotready.service");
     write(&weak, &text(&unit).replace("CapabilityBoundingSet=\n", ""));
-    let said = run("systemd-analyze", &["security", "--offline=true", "--no-pager", EXPOSURE, weak.to_str().unwrap()]);
+    let said = run(
+        "systemd-analyze",
+        &[
+            "security",
+            "--offline=true",
+            "--no-pager",
+            EXPOSURE,
+            weak.to_str().unwrap(),
+        ],
+    );
     assert!(!said.well, "{}", said.all());
 }
 
 /// The values of a key, comments left out.
 fn values<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
-    unit.lines().filter_map(|l| l.split_once('=')).filter(|(k, _)| *k == key).map(|(_, v)| v).collect()
+    unit.lines()
+        .filter_map(|l| l.split_once('='))
+        .filter(|(k, _)| *k == key)
+        .map(|(_, v)| v)
+        .collect()
 }
 
 #[test]
@@ -101,14 +146,24 @@ fn the_unprivileged_user_and_the_directories_are_made() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path();
     write(dir.join("usr/lib/sysusers.d/basic.conf"), "g systemd-journal - -\n");
-    write(dir.join("usr/lib/sysusers.d/whynotready.conf"), &text(repository().join("systemd/sysusers.conf")));
-    write(dir.join("usr/lib/tmpfiles.d/whynotready.conf"), &text(repository().join("systemd/tmpfiles.conf")));
+    write(
+        dir.join("usr/lib/sysusers.d/whynotready.conf"),
+        &text(repository().join("systemd/sysusers.conf")),
+    );
+    write(
+        dir.join("usr/lib/tmpfiles.d/whynotready.conf"),
+        &text(repository().join("systemd/tmpfiles.conf")),
+    );
     write(dir.join("etc/keep"), "");
     let at = format!("--root={}", dir.display());
     let said = run("systemd-sysusers", &[&at]);
     assert!(said.well, "{}", said.all());
     assert!(text(dir.join("etc/passwd")).contains("whynotready:"));
-    assert!(text(dir.join("etc/group")).lines().any(|l| l.starts_with("systemd-journal:") && l.ends_with(":whynotready")));
+    assert!(
+        text(dir.join("etc/group"))
+            .lines()
+            .any(|l| l.starts_with("systemd-journal:") && l.ends_with(":whynotready"))
+    );
     let said = run("systemd-tmpfiles", &[&at, "--create"]);
     assert!(said.well, "{}", said.all());
     assert!(dir.join("var/lib/whynotready").is_dir() && dir.join("etc/whynotready").is_dir());
