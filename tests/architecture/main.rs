@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 const LINES: usize = 600;
 
 /// What a module may import of ours, beside itself.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: &[(&str, &[&str])] = &[
     ("grammar", &[]),
     ("journal", &[]),
     // Layer, Repair, Owner and RemedyFile are words of the catalog's files that findings carry on.
@@ -25,6 +25,23 @@ const ARROWS: [(&str, &[&str]); 18] = [
     (
         "source",
         &["model", "grammar", "clock", "host", "world", "journal", "input"],
+    ),
+    (
+        "daemon",
+        &[
+            "model",
+            "catalog",
+            "clock",
+            "host",
+            "world",
+            "source",
+            "bundle",
+            "config",
+            "diagnosis",
+            "pipeline",
+            "input",
+            "export",
+        ],
     ),
     (
         "cli",

@@ -2,6 +2,7 @@
 
 mod call;
 mod commands;
+mod diagnose;
 mod inputs;
 mod overlay;
 mod readme;

@@ -66,8 +66,8 @@ fn every_fault_of_every_file_is_reported_at_once_with_line_and_field() {
     let (exit, out, err) = called(&["causes", "--catalog-dir", &path]);
     assert_eq!((exit, out.as_str()), (Exit::Failed, ""));
     for wanted in [
-        "first.toml:14: near: no cause `no-such-cause`",
-        "first.toml:24: signal.refused.match.fact: `api-cull` is not a fact of the grammar",
+        "first.toml:15: near: no cause `no-such-cause`",
+        "first.toml:25: signal.refused.match.fact: `api-cull` is not a fact of the grammar",
         "second.toml:2: layer = \"air\": unknown variant `air`",
         "third.toml:1: id =: ",
     ] {

@@ -66,11 +66,11 @@ fn the_two_commands_exist() {
 
 #[test]
 fn every_flag_and_subcommand_that_is_named_exists() {
-    for word in ["analyze", "explain", "causes", "schema"] {
+    for word in ["diagnose", "replay", "analyze", "explain", "causes", "schema"] {
         let (exit, ..) = called(&[word, "--help"]);
         assert_eq!(exit, Exit::Ok, "{word}");
     }
-    let (_, help, _) = called(&["analyze", "--help"]);
+    let help = ["analyze", "diagnose"].map(|word| called(&[word, "--help"]).1).concat();
     let [before, _, after] = parts();
     for flag in [before, after]
         .concat()

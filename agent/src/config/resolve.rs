@@ -291,7 +291,7 @@ mod tests {
         let env = [("WHYNOTREADY_NODE", "env"), ("WHYNOTREADY_JOURNAL_LOOK_BACK", "2m")];
         let resolved = with(file, &env, &[("node", "flag")]).unwrap();
         assert_eq!(resolved.config.node.as_deref(), Some("flag"));
-        assert_eq!(resolved.config.look_back, Duration::from_secs(120));
+        assert_eq!(resolved.config.look_back, Duration::from_mins(2));
         assert!(resolved.config.cri);
         let shown: Vec<String> = resolved
             .values

@@ -98,6 +98,8 @@ pub const LIVE: &[KindSpec] = &[
         ("since_s", Domain::Int), ("pid", Domain::Int), ("job", Domain::Words(&["none", "start", "stop", "restart", "other"])),
         // a new one for each start: what the journal's entries of that start carry
         ("frozen", Domain::Words(YES_NO)), ("invocation", Domain::Text),
+        // whether it was started at all since the boot; told apart from one that was stopped
+        ("started", Domain::Words(YES_NO)),
     ] },
     KindSpec { kind: Kind::Process, attrs: &[
         ("role", Domain::Words(ROLES)), ("state", Domain::Words(&["running", "blocked", "stopped", "zombie", "frozen", "absent"])),
@@ -160,7 +162,8 @@ pub const LIVE: &[KindSpec] = &[
         ("result", Domain::Words(&["ok", "missing", "refused", "timed-out", "full", "denied", "other"])), ("ms", Domain::Int),
         // connections that wait to be accepted
         ("waiting", Domain::Int),
-        ("cri", Domain::Words(&["ok", "timed-out", "unimplemented", "failed", "not-asked"])), ("cri_ms", Domain::Int), ("version", Domain::Text),
+        // `status-timed-out`: Version came back and Status did not
+        ("cri", Domain::Words(&["ok", "timed-out", "status-timed-out", "unimplemented", "failed", "not-asked"])), ("cri_ms", Domain::Int), ("version", Domain::Text),
         ("runtime_ready", Domain::Words(YES_NO)), ("network_ready", Domain::Words(YES_NO)), ("reason", Domain::Text), ("message", Domain::Text),
     ] },
     KindSpec { kind: Kind::ApiSocket, attrs: &[

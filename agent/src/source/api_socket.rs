@@ -225,10 +225,11 @@ impl Socket {
     }
 
     fn is_stale(&self) -> bool {
-        let silent = self
-            .detail
-            .is_some_and(|d| d.unacked > 0 && d.last_ack_ms >= SILENCE_MS);
-        self.row.state == ESTABLISHED && (self.retransmits() >= TRIES || silent || self.stuck)
+        let unanswered = match self.detail {
+            Some(d) => d.last_ack_ms >= SILENCE_MS && (d.unacked > 0 || self.retransmits() >= TRIES),
+            None => self.stuck || self.retransmits() >= TRIES,
+        };
+        self.row.state == ESTABLISHED && unanswered
     }
 
     fn lost_percent(&self) -> Option<i64> {

@@ -41,13 +41,12 @@ impl Sampler for Certificates {
     fn look<'a>(&'a mut self, scene: &'a Scene) -> Looking<'a> {
         Box::pin(async move {
             let scene = scene.clone();
-            match blocking(move || files::look(&scene)).await {
-                Some(look) => look,
-                None => {
-                    let mut look = Look::default();
-                    look.missed(Kind::CertificateFile, "the look at the certificates broke off", None);
-                    look
-                }
+            if let Some(look) = blocking(move || files::look(&scene)).await {
+                look
+            } else {
+                let mut look = Look::default();
+                look.missed(Kind::CertificateFile, "the look at the certificates broke off", None);
+                look
             }
         })
     }

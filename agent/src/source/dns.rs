@@ -35,6 +35,7 @@ pub(crate) struct Conf {
 
 /// Why one server gave no address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "SERVFAIL by its own name (RFC 1035)")]
 pub(crate) enum Failure {
     NoSuchHost,
     TimedOut,

@@ -50,13 +50,12 @@ impl Sampler for KubeletConfig {
         Box::pin(async move {
             let (host, world) = (scene.host.clone(), scene.world.clone());
             // Static path and volume directory may be on a file system that hangs.
-            match blocking(move || look(&host, &world)).await {
-                Some(look) => look,
-                None => {
-                    let mut look = Look::default();
-                    look.missed(Kind::KubeletSetting, "the look at the settings broke off", None);
-                    look
-                }
+            if let Some(look) = blocking(move || look(&host, &world)).await {
+                look
+            } else {
+                let mut look = Look::default();
+                look.missed(Kind::KubeletSetting, "the look at the settings broke off", None);
+                look
             }
         })
     }

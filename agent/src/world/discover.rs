@@ -73,7 +73,7 @@ fn unit_name(host: &Host, candidate: Option<&Candidate>, distribution: Option<&D
     let known = distribution.map_or(&["kubelet.service"][..], |d| d.units);
     let exists = |name: &&str| {
         let there = |d: &&str| host.metadata(format!("{d}/{name}")).is_ok() || host.link(format!("{d}/{name}")).is_ok();
-        unit::DIRECTORIES.iter().any(|d| there(&d))
+        unit::DIRECTORIES.iter().any(there)
     };
     by_process
         .or_else(|| known.iter().copied().find(exists))

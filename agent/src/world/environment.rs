@@ -1,6 +1,6 @@
 //! The environment that systemd gives a unit, and the proxy settings in it.
 //!
-//! `/etc/environment` is not part of it: that file is for logins (pam_env), not for services.
+//! `/etc/environment` is not part of it: that file is for logins (`pam_env`), not for services.
 
 use std::path::Path;
 

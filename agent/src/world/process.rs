@@ -176,6 +176,7 @@ pub fn unit_of(cgroup: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
+    #[expect(clippy::too_many_arguments, reason = "a process as a test writes it down")]
     fn process(root: &std::path::Path, pid: u32, comm: &str, cmdline: &str, cgroup: &str, nspid: &str) {
         let dir = root.join(format!("proc/{pid}"));
         std::fs::create_dir_all(&dir).unwrap();

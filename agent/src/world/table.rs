@@ -208,14 +208,14 @@ pub fn which(host: &Host, kubelet: Option<&super::process::Candidate>) -> Option
         DISTRIBUTIONS
             .iter()
             // A unit of its own goes before leftovers of another distribution.
-            .find(|d| d.marks.iter().any(|m| here(&m)) && d.units != KUBELET_UNIT && unit_here(host, d))
+            .find(|d| d.marks.iter().any(&here) && d.units != KUBELET_UNIT && unit_here(host, d))
             .or_else(|| DISTRIBUTIONS.iter().find(|d| d.os.is_some() && d.os == os.as_deref()))
             .or_else(|| {
                 DISTRIBUTIONS
                     .iter()
-                    .find(|d| d.units == KUBELET_UNIT && d.marks.iter().any(|m| here(&m)))
+                    .find(|d| d.units == KUBELET_UNIT && d.marks.iter().any(&here))
             })
-            .or_else(|| DISTRIBUTIONS.iter().find(|d| d.marks.iter().any(|m| here(&m))))
+            .or_else(|| DISTRIBUTIONS.iter().find(|d| d.marks.iter().any(&here)))
     })
 }
 

@@ -17,7 +17,7 @@ pub fn is(host: &Host, path: &Path) -> bool {
     covered(&mounts, &host.root().to_string_lossy(), &path.to_string_lossy())
 }
 
-/// The same, from the text of `/proc/self/mountinfo` (proc_pid_mountinfo(5)): the fifth field is the mount point.
+/// The same, from the text of `/proc/self/mountinfo` (`proc_pid_mountinfo(5))`: the fifth field is the mount point.
 fn covered(mounts: &str, root: &str, path: &str) -> bool {
     let root = root.trim_end_matches('/');
     let below: Vec<&str> = mounts

@@ -88,10 +88,10 @@ async fn silence_counts_only_on_two_connections() {
 
     let (listener, scene) = listen().await;
     let serving = tokio::spawn(async move {
-        let _held = listener.accept().await.unwrap();
+        let held = listener.accept().await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         answer(stream, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").await;
-        _held
+        held
     });
     assert_eq!(result(&look(&mut Healthz, &scene).await), Some("ok"));
     serving.await.unwrap();

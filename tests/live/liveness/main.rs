@@ -24,7 +24,7 @@ use whynotready::source::scene::{Allowed, Scene};
 use whynotready::world::{Process, World};
 
 /// A state that does not come within this is a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 fn scene(root: &Path, world: World) -> Scene {
     Scene {
@@ -79,9 +79,8 @@ async fn look_until(sampler: &mut dyn Sampler, scene: &Scene, right: impl Fn(&Lo
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    if tokio::time::timeout(PATIENCE, waiting).await.is_err() {
-        panic!("never seen; last: {last:#?}");
-    }
+    let seen = tokio::time::timeout(PATIENCE, waiting).await.is_ok();
+    assert!(seen, "never seen; last: {last:#?}");
     last
 }
 
@@ -93,6 +92,7 @@ fn fact(look: &Look) -> &Fact {
         .facts[0]
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "as the world has it")]
 fn process(pid: u32) -> Option<Process> {
     Some(Process {
         pid,

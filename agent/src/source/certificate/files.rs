@@ -211,7 +211,7 @@ impl Looking<'_> {
         let names = self.scene.host.list(directory).unwrap_or_default();
         let is_dated = |n: &&String| {
             n.strip_prefix("kubelet-client-")
-                .is_some_and(|r| r.starts_with('2') && n.ends_with(".pem"))
+                .is_some_and(|r| r.starts_with('2') && Path::new(n).extension().is_some_and(|e| e == "pem"))
         };
         let mut newest: Option<(PathBuf, Parsed)> = None;
         for name in names.iter().rev().filter(is_dated).take(DATED) {
@@ -331,6 +331,7 @@ impl Looking<'_> {
             .with_text("issuer", one.issuer.clone())
     }
 
+    #[expect(clippy::too_many_arguments, reason = "what is shown of a certificate, each once")]
     fn say(&mut self, path: &Path, title: &str, one: &Parsed, words: &str, fact: Fact) {
         let away = |t: Timestamp| span(t.0.saturating_sub(self.now.0));
         let day = |t: Timestamp| format!("{} {}", t.date(), t.clock());

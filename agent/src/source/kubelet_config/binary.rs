@@ -34,7 +34,7 @@ pub(super) fn look(look: &mut Look, host: &Host, world: &World) {
         Ok(m) if m.len() == 0 => bad(look, "is empty"),
         Ok(m) => match head(host, path) {
             Some(head) if head != *b"\x7fELF" && !head.starts_with(b"#!") => {
-                bad(look, "is no program (neither ELF nor a script)")
+                bad(look, "is no program (neither ELF nor a script)");
             }
             _ => {
                 let size = m.len() >> 20;

@@ -55,6 +55,7 @@ enum Want {
     Any,
 }
 
+#[expect(clippy::too_many_arguments, reason = "a path, what it is for, and the words for it")]
 fn path_setting(look: &mut Look, host: &Host, what: &'static str, path: &Path, want: Want, words: (&str, &str)) {
     let shown = path.display().to_string();
     let (name, consequence) = words;

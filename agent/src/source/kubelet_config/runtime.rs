@@ -103,7 +103,7 @@ fn cni(look: &mut Look, host: &Host, world: &World) {
             }
         }
         Err(e) if e.is_missing() && visible::is(host, &directory) => {
-            bad(look, "the directory of CNI configurations does not exist")
+            bad(look, "the directory of CNI configurations does not exist");
         }
         Err(e) => unread::file(look, Kind::KubeletSetting, &e),
     }

@@ -50,7 +50,6 @@ pub(super) fn look(look: &mut Look, host: &Host, world: &World) {
 #[cfg(test)]
 mod tests {
     use super::super::tests::{UNIT, of, settings};
-    use super::*;
 
     const ON: (&str, &str) = (
         "proc/swaps",

@@ -158,24 +158,21 @@ pub(super) fn node(look: &mut Look, answer: &Answer, name: &str, host: &Host) {
         .with("unschedulable", if node.spec.unschedulable { "yes" } else { "no" });
     let mut text = format!("node {name}: ");
     let mut began = None;
-    match ready {
-        Some(ready) => {
-            let status = match ready.status.as_str() {
-                "True" => "true",
-                "False" => "false",
-                _ => "unknown",
-            };
-            text.push_str(&format!("Ready={} ({})", ready.status, ready.reason));
-            fact = fact
-                .with("ready", status)
-                .with_text("reason", ready.reason)
-                .with_text("message", ready.message.chars().take(MESSAGE).collect::<String>());
-            began = ready.last_transition_time;
-        }
-        None => {
-            text.push_str("no Ready condition");
-            fact = fact.with("ready", "unknown");
-        }
+    if let Some(ready) = ready {
+        let status = match ready.status.as_str() {
+            "True" => "true",
+            "False" => "false",
+            _ => "unknown",
+        };
+        text.push_str(&format!("Ready={} ({})", ready.status, ready.reason));
+        fact = fact
+            .with("ready", status)
+            .with_text("reason", ready.reason)
+            .with_text("message", ready.message.chars().take(MESSAGE).collect::<String>());
+        began = ready.last_transition_time;
+    } else {
+        text.push_str("no Ready condition");
+        fact = fact.with("ready", "unknown");
     }
     if machine == "foreign" {
         text.push_str(", registered by another machine");

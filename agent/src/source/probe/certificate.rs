@@ -225,7 +225,7 @@ impl Judged {
         match (self.trust, self.error) {
             ("unknown-authority", _) => text.push_str(", not signed by the kubelet's CA"),
             ("trusted", Some("x509-expired")) if self.validity == "valid" => {
-                text.push_str(", whose certificate has expired")
+                text.push_str(", whose certificate has expired");
             }
             _ => {}
         }

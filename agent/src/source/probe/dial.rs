@@ -36,13 +36,12 @@ pub(crate) async fn addresses(host: &Host, plan: &Plan, budget: &Budget, trace: 
         Way::Proxy(proxy) => (proxy.host.as_str(), proxy.port),
         Way::Direct | Way::Other(_) => (plan.endpoint.host.as_str(), plan.endpoint.port),
     };
-    let found = match name.parse::<IpAddr>() {
-        Ok(address) => vec![address],
-        Err(_) => {
-            let (found, took) = resolve(host, name, budget).await.map_err(|f| behind(plan, f))?;
-            trace.resolve = Some(took);
-            found
-        }
+    let found = if let Ok(address) = name.parse::<IpAddr>() {
+        vec![address]
+    } else {
+        let (found, took) = resolve(host, name, budget).await.map_err(|f| behind(plan, f))?;
+        trace.resolve = Some(took);
+        found
     };
     trace.addresses = found.into_iter().map(|a| SocketAddr::new(a, port)).collect();
     Ok(())

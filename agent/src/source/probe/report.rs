@@ -154,6 +154,9 @@ fn text(outcome: &Outcome, verdict: &Verdict) -> String {
     if !verdict.failed.is_empty() {
         parts.push(format!("failed checks: {}", verdict.failed.join(", ")));
     }
+    if outcome.etcd == Some(false) {
+        parts.push("/readyz/etcd says that etcd failed".into());
+    }
     if verdict.answered_by == Some("other") {
         parts.push("answered by something that is no API server".into());
     }

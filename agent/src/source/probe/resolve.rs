@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn addresses_without_a_route_come_last_and_none_twice() {
-        let found = ["127.0.0.1", "240.0.0.1", "127.0.0.1", "127.0.0.2"].map(|a| a.parse().unwrap());
+        let found = ["127.0.0.1", "255.255.255.255", "127.0.0.1", "127.0.0.2"].map(|a| a.parse().unwrap());
         let sorted: Vec<String> = sorted(found.to_vec()).iter().map(ToString::to_string).collect();
         assert_eq!(sorted[..2], ["127.0.0.1", "127.0.0.2"]);
         assert_eq!(sorted.len(), 3);

@@ -23,7 +23,7 @@ pub(crate) fn verdict(outcome: &Outcome) -> Verdict {
     let small = outcome.small.as_ref().and_then(|r| r.as_ref().ok());
     let first = ready.or(small);
     let failed = ready.map(|a| a.checks().failed).unwrap_or_default();
-    let etcd = if failed.iter().any(|c| c.starts_with("etcd")) {
+    let etcd = if outcome.etcd == Some(false) || failed.iter().any(|c| c.starts_with("etcd")) {
         Some("failed")
     } else {
         outcome.passed.iter().any(|c| c == "etcd").then_some("ok")
@@ -53,6 +53,7 @@ fn fault(outcome: &Outcome) -> Option<Fault> {
         return Some(Fault::new(Stage::Tls, error, outcome.trace.tls.unwrap_or(0)));
     }
     match outcome.readyz.as_ref()? {
+        Err(fault) if outcome.etcd == Some(false) => return Some(Fault::new(Stage::Done, "etcd", fault.after)),
         Err(fault) => return Some(fault.clone()),
         Ok(answer) => {
             if let Some(error) = readiness_error(answer) {

@@ -37,6 +37,8 @@ pub(crate) struct Outcome {
     /// A request that is not exempt from priority and fairness, for the node's own lease.
     pub(crate) small: Option<Result<Answer, Fault>>,
     pub(crate) large: Option<&'static str>,
+    /// What `/readyz/etcd` alone says, where `/readyz` as a whole takes too long.
+    pub(crate) etcd: Option<bool>,
     /// What `/readyz?verbose` lists as passed.
     pub(crate) passed: Vec<String>,
     /// The other addresses of the name, and what they failed with.
@@ -64,6 +66,7 @@ pub(crate) async fn walk(host: &Host, plan: Plan, node: Option<&str>, depth: Dep
         livez: None,
         small: None,
         large: None,
+        etcd: None,
         passed: Vec::new(),
         others: Vec::new(),
     };
@@ -107,6 +110,7 @@ struct Asked {
     small: Option<Result<Answer, Fault>>,
     large: Option<&'static str>,
     passed: Vec<String>,
+    etcd: Option<bool>,
 }
 
 impl Asked {
@@ -118,6 +122,7 @@ impl Asked {
         outcome.small = self.small;
         outcome.large = self.large;
         outcome.passed = self.passed;
+        outcome.etcd = self.etcd;
     }
 }
 
@@ -139,18 +144,32 @@ async fn ask(
     if depth == Depth::Light {
         return asked;
     }
-    if session.is_usable() {
-        asked.small = Some(session.get(&get(&lease_path(node), token), budget).await);
+    let answered = asked.readyz.as_ref().is_some_and(Result::is_ok);
+    if answered || session.is_usable() {
+        let path = lease_path(node);
+        asked.small = Some(get_again(&mut session, &get(&path, token), plan, (trace, budget)).await);
     }
-    if session.is_usable() && !well {
-        asked.livez = Some(session.get(&get("/livez", token), budget).await);
+    if asked
+        .readyz
+        .as_ref()
+        .is_some_and(|r| r.as_ref().is_err_and(|f| f.error == "timed-out"))
+    {
+        // The checks run one after the other, and two of them wait two seconds each for a store that is away
+        // (kube-apiserver's `--etcd-readycheck-timeout`): the one that matters is asked by itself.
+        let etcd = get_again(&mut session, &get("/readyz/etcd", token), plan, (trace, budget)).await;
+        asked.etcd = etcd
+            .ok()
+            .filter(|a| a.status == 200 || a.status >= 500)
+            .map(|a| a.status == 200);
+    } else if !well {
+        asked.livez = Some(get_again(&mut session, &get("/livez", token), plan, (trace, budget)).await);
     }
-    if session.is_usable() && asked.readyz.as_ref().is_some_and(Result::is_ok) {
+    if answered {
         let ask = Ask {
             padding: PADDING,
             ..get("/readyz?verbose", token)
         };
-        let large = session.get(&ask, budget).await;
+        let large = get_again(&mut session, &ask, plan, (trace, budget)).await;
         asked.passed = large.as_ref().map(|a| a.checks().passed).unwrap_or_default();
         asked.large = Some(match large {
             Ok(_) => "ok",
@@ -159,6 +178,29 @@ async fn ask(
         });
     }
     asked
+}
+
+/// Asks, and once more over a new connection where the server has closed this one in the meantime: since 1.29 it does so
+/// after each HTTP/2 request without credentials (Kubernetes feature `UnauthenticatedHTTP2DOSMitigation`).
+async fn get_again(
+    session: &mut Session,
+    ask: &Ask<'_>,
+    plan: &Plan,
+    (trace, budget): (&Trace, &Budget),
+) -> Result<Answer, Fault> {
+    let first = session.get(ask, budget).await;
+    match &first {
+        Err(fault) if fault.error != "timed-out" => {}
+        _ => return first,
+    }
+    let mut again = Trace {
+        addresses: trace.address.into_iter().collect(),
+        ..Trace::default()
+    };
+    match dial::open(plan, None, true, budget, &mut again).await {
+        Ok(mut fresh) => fresh.get(ask, budget).await,
+        Err(_) => first,
+    }
 }
 
 fn get<'a>(path: &'a str, token: Option<&'a Zeroizing<String>>) -> Ask<'a> {
