@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::tools::{Rendered, chart, entries, list, rendered, with};
 
@@ -107,9 +107,9 @@ fn openshift_admits_what_the_pod_is() {
     assert_eq!(scc["allowPrivilegedContainer"], false);
     assert_eq!(
         (&scc["allowHostNetwork"], &scc["allowHostPID"]),
-        (&true.into(), &false.into())
+        (&json!(true), &json!(false))
     );
-    assert_eq!(scc["requiredDropCapabilities"], serde_json::json!(["ALL"]));
+    assert_eq!(scc["requiredDropCapabilities"], json!(["ALL"]));
     let volumes: BTreeSet<&str> = list(&all.pod()["volumes"])
         .iter()
         .flat_map(|v| v.as_object().unwrap().keys())

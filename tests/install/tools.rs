@@ -105,7 +105,8 @@ pub(crate) fn rendered(kubernetes: &str, args: &[&str]) -> Rendered {
 }
 
 impl Rendered {
-    pub(crate) fn all<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Value> {
+    pub(crate) fn all<'a>(&'a self, kind: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
+        let kind = kind.to_owned();
         self.0.iter().filter(move |v| v["kind"] == kind)
     }
 
