@@ -117,7 +117,7 @@ impl Rendered {
         first
     }
 
-    /// The DaemonSet's pod.
+    /// The pod of the `DaemonSet`.
     pub(crate) fn pod(&self) -> &Value {
         &self.one("DaemonSet")["spec"]["template"]["spec"]
     }
