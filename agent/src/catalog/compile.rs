@@ -166,6 +166,9 @@ pub(super) fn kind(word: &str) -> Option<Kind> {
     Kind::ALL.iter().copied().find(|k| k.word() == word)
 }
 
+/// Looks at what has happened rather than at what is so.
+const HAPPENINGS: &[Kind] = &[Kind::MachineState];
+
 fn compile_signal(cause: usize, file: &SignalFile) -> Signal {
     let micros = |text: &Option<String>| text.as_deref().and_then(duration::parse);
     let facts: Vec<Kind> = file
@@ -176,6 +179,7 @@ fn compile_signal(cause: usize, file: &SignalFile) -> Signal {
     let mut origins: Vec<Origin> = file.matches.iter().flat_map(|m| m.origin.iter().copied()).collect();
     origins.sort();
     origins.dedup();
+    let looks = topics(file);
     Signal {
         cause,
         id: file.id.clone(),
@@ -183,11 +187,12 @@ fn compile_signal(cause: usize, file: &SignalFile) -> Signal {
         count: u64::from(file.count.unwrap_or(1)),
         within: micros(&file.within),
         sustained: micros(&file.sustained).unwrap_or(0),
-        lasting: file.lasting,
+        // A state that was looked at counts as long as later looks find it again.
+        lasting: file.lasting || looks.iter().any(|l| !HAPPENINGS.contains(&l.kind)),
         testimony: file.testimony,
         not_after_start: micros(&file.not_after_start).unwrap_or(0),
         about_calls: !facts.is_empty() && facts.iter().all(|k| CALLS.contains(k)),
-        looks: topics(file),
+        looks,
         origins,
     }
 }

@@ -24,6 +24,7 @@ use crate::model::time::{Moment, Timestamp};
 use crate::pipeline::Analyzer;
 use crate::source::look::Done;
 use crate::source::pass::{self, Stand};
+use crate::source::places::places;
 use crate::source::probe::target::Service;
 use crate::source::registry;
 use crate::source::scene::{Allowed, Scene};
@@ -35,11 +36,6 @@ const ANSWER: Duration = Duration::from_millis(500);
 const HANDOVER: Duration = Duration::from_millis(200);
 /// Inputs that wait between the reader's thread and the engine.
 const WAITING: usize = 4096;
-/// Where journald and the distributions without one write.
-const JOURNALS: [&str; 2] = ["/var/log/journal", "/run/log/journal"];
-/// Kubelets that write a file: RKE2, Talos.
-const LOGS: [&str; 2] = ["/var/lib/rancher/rke2/agent/logs/kubelet.log", "/var/log/kubelet.log"];
-
 /// What the threads send.
 enum Message {
     Input(Box<Input>),
@@ -164,15 +160,7 @@ fn look(watch: Watch, limit: Duration, sender: &SyncSender<Message>) {
 }
 
 fn read(host: &Host, catalog: &Catalog, since: Timestamp, sender: &SyncSender<Message>) {
-    let paths: Vec<PathBuf> = JOURNALS
-        .iter()
-        .chain(&LOGS)
-        .filter(|p| {
-            host.metadata(p)
-                .is_ok_and(|m| m.is_file() || host.list(p).is_ok_and(|l| !l.is_empty()))
-        })
-        .map(|p| host.path(p))
-        .collect();
+    let paths = places(host);
     let result = if paths.is_empty() {
         Err("there is neither a journal nor a kubelet's log, or this process may not read it".to_owned())
     } else {

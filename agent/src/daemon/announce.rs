@@ -19,6 +19,8 @@ const STEADY: i64 = 8 * SECOND;
 const RISK_STANDS: i64 = 30 * SECOND;
 /// A risk must be gone this long before that is told.
 const RISK_GONE: i64 = 300 * SECOND;
+/// An episode of an earlier life has so long to show up again before it counts as over.
+const RESUMES: i64 = 90 * SECOND;
 /// Episodes whose ids are remembered.
 const EPISODES: usize = 64;
 
@@ -38,6 +40,17 @@ pub struct Announced {
     pub risks: BTreeMap<String, RiskState>,
     /// A root cause that waits to be told: what, and since when.
     pub waiting: Option<(Root, Timestamp)>,
+    /// What an earlier life told, and since when this one goes on with it.
+    #[serde(skip)]
+    resumed: Option<Resumed>,
+}
+
+/// An episode that an earlier life of the agent told to be open.
+#[derive(Debug, Clone, PartialEq)]
+struct Resumed {
+    since: Timestamp,
+    /// The id that it has now, once that is known.
+    alias: Option<String>,
 }
 
 /// What is being told.
@@ -81,6 +94,35 @@ pub struct RiskState {
 }
 
 impl Announced {
+    /// Goes on with what an earlier life told. To be called once, before anything is told.
+    pub fn resume(&mut self, now: Timestamp) {
+        self.resumed = self.open.is_some().then_some(Resumed {
+            since: now,
+            alias: None,
+        });
+    }
+
+    /// The onset of an episode that is seen by looking alone is dated anew after a restart, and its id is made of it: here
+    /// it gets back the id under which it was told.
+    pub fn rename(&mut self, diagnosis: &mut Diagnosis) {
+        let (Some(resumed), Some(open)) = (&mut self.resumed, &self.open) else {
+            self.resumed = None;
+            return;
+        };
+        if resumed.alias.is_none() && !diagnosis.episodes.iter().any(|e| e.id == open.id) {
+            let same = |e: &&Episode| e.state == EpisodeState::Open && e.opened_at >= open.opened_at;
+            resumed.alias = diagnosis.episodes.iter().find(same).map(|e| e.id.clone());
+        }
+        let Some(alias) = &resumed.alias else { return };
+        let (id, opened_at) = (&open.id, open.opened_at);
+        for episode in diagnosis.episodes.iter_mut().filter(|e| e.id == *alias) {
+            episode.id.clone_from(id);
+            episode.opened_at = opened_at;
+            rename_all(&mut episode.findings, alias, id);
+        }
+        rename_all(&mut diagnosis.findings, alias, id);
+    }
+
     /// What is new in this diagnosis, in the order in which it is to be told; `self` is then what has been told.
     pub fn update(&mut self, diagnosis: &Diagnosis, now: Timestamp) -> Vec<Change> {
         if self.since == Timestamp::default() {
@@ -97,7 +139,10 @@ impl Announced {
         let open = diagnosis.episodes.iter().find(|e| e.state == EpisodeState::Open);
         match open {
             Some(episode) => self.open(episode, &mut telling),
-            None if self.open.is_some() && diagnosis.verdict != NodeVerdict::Inconclusive => {
+            None if self.open.is_some()
+                && diagnosis.verdict != NodeVerdict::Inconclusive
+                && self.resumed.as_ref().is_none_or(|r| now.0 - r.since.0 >= RESUMES) =>
+            {
                 self.close(None, &mut telling);
             }
             None => {}
@@ -300,6 +345,12 @@ impl Announced {
             text: sentence(kind, episode, finding, diagnosis),
             diagnosis: diagnosis.clone(),
         }
+    }
+}
+
+fn rename_all(findings: &mut [Finding], from: &str, to: &str) {
+    for finding in findings.iter_mut().filter(|f| f.episode.as_deref() == Some(from)) {
+        finding.episode = Some(to.to_owned());
     }
 }
 

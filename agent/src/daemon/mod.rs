@@ -5,5 +5,15 @@
 //! announces nothing twice and forgets nothing.
 
 pub mod announce;
+pub mod bundles;
+pub mod core;
+pub mod delivery;
+pub mod figures;
+pub mod kept;
+pub mod ledger;
+pub mod lines;
+pub mod logs;
 pub mod notify;
+pub mod pace;
 pub mod state;
+pub mod watch;

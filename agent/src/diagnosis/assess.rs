@@ -34,7 +34,8 @@ pub struct Found {
 #[derive(Debug, Default, Clone)]
 pub struct Coverage {
     heard: Vec<Origin>,
-    interrupted: bool,
+    /// When part of the record could not be read last, on the record's line of time.
+    interrupted: Option<i64>,
 }
 
 impl Coverage {
@@ -46,13 +47,13 @@ impl Coverage {
     }
 
     /// Notes that part of the record could not be read: silence proves nothing any more.
-    pub fn interrupt(&mut self) {
-        self.interrupted = true;
+    pub fn interrupt(&mut self, at: i64) {
+        self.interrupted = self.interrupted.max(Some(at));
     }
 
-    /// Whether one of these writers was heard without a gap; an empty list is anybody.
-    pub fn covers(&self, origins: &[Origin]) -> bool {
-        !self.interrupted && self.heard_any(origins)
+    /// Whether one of these writers was heard without a gap since `from`; an empty list is anybody.
+    pub fn covers(&self, origins: &[Origin], from: i64) -> bool {
+        self.interrupted.is_none_or(|gap| gap < from) && self.heard_any(origins)
     }
 
     /// Whether one of these writers was heard at all.
@@ -91,7 +92,7 @@ pub fn assess(catalog: &Catalog, record: Record<'_>, window: Window) -> Vec<Foun
             let refutable = cause.confirmed.iter().flat_map(|c| &c.none).all(|s| {
                 let signal = &catalog.signals[*s];
                 if signal.looks.is_empty() {
-                    coverage.covers(&signal.origins)
+                    coverage.covers(&signal.origins, window.from)
                 } else {
                     sight.covers(&signal.looks)
                 }

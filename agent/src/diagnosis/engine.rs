@@ -21,6 +21,9 @@ use crate::model::time::{Moment, SECOND};
 /// Gaps kept; what comes after is counted in the last one's reason.
 const GAPS: usize = 64;
 
+/// A gap in the agent's own sight is forgotten so long after it ended.
+const FORGET: i64 = 1800 * SECOND;
+
 /// What the engine is told beside the inputs.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -136,6 +139,7 @@ impl Engine {
     /// What the agent saw by itself. It is no line of the record: no detector and no coverage of logs hears of it.
     fn look(&mut self, observation: &Arc<Observation>, transitions: &mut Vec<Transition>) {
         self.sight.note(observation);
+        self.see_again(observation);
         for hit in self.catalog.matcher.hits_by_fact(observation) {
             let kind = hit.fact.and_then(|i| observation.facts.get(i)).map(|f| f.kind);
             let open =
@@ -198,17 +202,38 @@ impl Engine {
 
     fn gap(&mut self, gap: &Gap) {
         if !self.sight.miss(gap) {
-            self.coverage.interrupt();
+            self.coverage.interrupt(self.last.map_or(i64::MIN, |l| l.t));
         }
         if let Some(known) = self
             .gaps
             .iter_mut()
             .find(|g| g.source == gap.source && g.reason == gap.reason)
         {
-            known.to = gap.to.max(known.to);
-        } else if self.gaps.len() < GAPS {
+            known.to = gap.to.and_then(|to| Some(to.max(known.to?)));
+            return;
+        }
+        if self.gaps.len() >= GAPS
+            && let Some(over) = self.gaps.iter().position(|g| g.to.is_some())
+        {
+            self.gaps.remove(over);
+        }
+        if self.gaps.len() < GAPS {
             self.gaps.push(gap.clone());
         }
+    }
+
+    /// What could not be looked at before can be now; of such gaps only those of the last half hour are kept.
+    fn see_again(&mut self, observation: &Observation) {
+        let now = observation.at.wall;
+        for gap in self.gaps.iter_mut().filter(|g| g.to.is_none()) {
+            if observation.facts.iter().any(|f| f.kind.word() == gap.source) {
+                gap.to = Some(now);
+            }
+        }
+        self.gaps.retain(|g| {
+            let over = g.to.is_some_and(|to| now.0 - to.0 > FORGET);
+            !over || !observation.facts.iter().any(|f| f.kind.word() == g.source)
+        });
     }
 
     fn tick(&mut self, now: Moment) {

@@ -33,6 +33,8 @@ pub struct Context<'a> {
     pub asserted: &'a [usize],
     /// Since when the record was read.
     pub since: Timestamp,
+    /// Since when it counts, on the record's line of time.
+    pub from: i64,
 }
 
 /// Makes the finding.
@@ -249,7 +251,7 @@ fn ruled_out(catalog: &Catalog, ranked: &Ranked, context: &Context<'_>) -> Vec<R
         if signals.is_empty()
             || !signals
                 .iter()
-                .all(|s| !s.origins.is_empty() && context.record.coverage.covers(&s.origins))
+                .all(|s| !s.origins.is_empty() && context.record.coverage.covers(&s.origins, context.from))
         {
             continue;
         }

@@ -21,6 +21,8 @@ pub struct Seen {
     stopped: Option<Moment>,
     /// Its health endpoint accepts and does not answer: since when that is seen.
     deaf: Option<Moment>,
+    /// The process was seen to run and, where that was asked, to answer.
+    well: Option<Moment>,
     /// Ready as the API server has it: `Some(false)` since when.
     unready: Option<(Moment, Moment)>,
     last: Option<Moment>,
@@ -44,11 +46,18 @@ impl Seen {
                 Some("stopped" | "frozen") => {
                     self.stopped.get_or_insert(onset);
                 }
-                _ => self.stopped = None,
+                _ => {
+                    self.stopped = None;
+                    self.well = Some(at);
+                }
             },
             Kind::KubeletHealth => match fact.text("result") {
                 Some("timed-out") => {
                     self.deaf.get_or_insert(onset);
+                }
+                Some("ok") => {
+                    self.deaf = None;
+                    self.well = Some(at);
                 }
                 _ => self.deaf = None,
             },
@@ -121,8 +130,8 @@ impl Seen {
         if self.fresh(now) && self.stopped.is_none() {
             return None;
         }
-        // It has been silent since its last word; whether it was well until then is not known.
-        let since = spoke.filter(|s| s.t < seen.t).unwrap_or(seen);
+        // It has been silent since its last word or, if that is later, since it was seen well.
+        let since = spoke.max(self.well).filter(|s| s.t < seen.t).unwrap_or(seen);
         Some(Effect {
             id: if now.t - since.t >= LEASE {
                 "heartbeat-lost"

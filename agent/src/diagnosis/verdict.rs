@@ -67,6 +67,7 @@ pub(super) fn of_episode(engine: &Engine, effect: &Effect, id: &str) -> (Vec<Fin
         record: engine.record(),
         asserted: &asserted,
         since: Timestamp(effect.since.wall.0 - (effect.since.t - from.max(engine.first.map_or(from, |f| f.t)))),
+        from,
     };
     findings(engine, &ranked, &context)
 }
@@ -252,6 +253,7 @@ fn of_premise(engine: &Engine) -> (Vec<Finding>, Vec<Candidate>) {
         record: engine.record(),
         asserted: &asserted,
         since: engine.first.unwrap_or_default().wall,
+        from: window.from,
     };
     findings(engine, &ranked, &context)
 }
@@ -278,6 +280,7 @@ fn record_ended(engine: &Engine, now: Moment) -> Option<(Vec<Finding>, Vec<Candi
         record: engine.record(),
         asserted: &asserted,
         since: Timestamp(now.wall.0 - ENDED),
+        from: window.from,
     };
     ranked
         .iter()
@@ -323,6 +326,7 @@ fn with_risks(engine: &Engine, now: Moment, findings: &mut Vec<Finding>) -> Node
         record: engine.record(),
         asserted: &asserted,
         since: Timestamp(now.wall.0 - LOOK_BACK),
+        from: window.from,
     };
     let ranked = roles::rank(&engine.catalog, found, EXPLAINED, None);
     for mut r in ranked.into_iter().filter(|r| r.role != Role::Consequence) {

@@ -1,7 +1,7 @@
 //! The live counterpart of reading a record: entries and lines as they come, each to the inputs that the same entry in a
 //! file gives. One for the whole agent, because it holds the one line of time. Opens nothing.
 
-use super::api::{NodeName, Options};
+use super::api::{NodeName, Options, Summary};
 use super::entry::{self, Origins, Picked, Received};
 use super::moment::Timeline;
 use super::observe::{Emitter, Kept, Said};
@@ -46,6 +46,13 @@ impl Intake {
             origins: Origins::new(),
             sieve,
         }
+    }
+
+    /// Goes on where the reading of a record ended.
+    pub fn resume(&mut self, read: Summary) {
+        self.kept.timeline = read.timeline;
+        self.kept.names.best = read.node;
+        self.kept.go_on_after(read.observed);
     }
 
     /// The line of time.

@@ -55,6 +55,11 @@ impl Kept {
         self.seq
     }
 
+    /// The next observation has the number after this one.
+    pub(super) fn go_on_after(&mut self, seq: u64) {
+        self.seq = seq;
+    }
+
     /// The last observation's sequence number.
     pub(super) const fn observed(&self) -> u64 {
         self.seq

@@ -32,6 +32,7 @@ pub mod memory;
 mod mounts;
 mod network;
 pub mod pass;
+pub mod places;
 mod ports;
 pub mod pressure;
 pub mod probe;

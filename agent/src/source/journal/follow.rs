@@ -204,6 +204,11 @@ impl Follower {
         &self.account
     }
 
+    /// Takes over the account of a follower that it stands in for.
+    pub fn inherit(&mut self, account: Account) {
+        self.account = account;
+    }
+
     /// Hands out what has come, at most `budget` entries.
     pub fn poll(&mut self, budget: usize, intake: &mut Intake, sink: &mut dyn FnMut(Input)) -> Polled {
         let now = self.clock.now();

@@ -1,0 +1,368 @@
+//! The agent's heart: inputs of the reader and of the sources into the engine, and what its answer leads to.
+//!
+//! Nothing in here waits: it is called by the loop with what has come, and once a second.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use super::bundles::Shelf;
+use super::figures::Figures;
+use super::kept::Kept;
+use super::ledger::Ledger;
+use super::lines::Lines;
+use super::logs::Batch;
+use super::pace::{Pace, Suspicion};
+use crate::bundle::Foot;
+use crate::catalog::load::Catalog;
+use crate::clock::{Clock, Now};
+use crate::diagnosis::engine::Options;
+use crate::export::kubernetes::condition::Standing;
+use crate::input::Timeline;
+use crate::model::diagnosis::Diagnosis;
+use crate::model::input::{Gap, Input};
+use crate::model::time::{Moment, Timestamp};
+use crate::pipeline::Analyzer;
+use crate::source::look::Done;
+use crate::source::pass::{self, Stand};
+
+/// The answer is made again after so many seconds, where nothing has come.
+const QUIET: u64 = 5;
+/// The reader has to give a sign of life within this, microseconds.
+const READER: u64 = 20_000_000;
+/// Nothing is told before every source has looked once, but for sources that take longer than this, microseconds.
+const FIRST_PASS: u64 = 15_000_000;
+
+/// What a life of the agent begins with.
+pub struct Setup {
+    /// The catalog.
+    pub catalog: Arc<Catalog>,
+    /// The time.
+    pub clock: Clock,
+    /// This boot.
+    pub boot: Option<[u8; 16]>,
+    /// The node's name as configured.
+    pub node: Option<String>,
+    /// Names of the sources.
+    pub sources: Vec<&'static str>,
+    /// What is told and kept; `None` while another agent does.
+    pub ledger: Option<Ledger>,
+    /// Where bundles go; `None` where none are written.
+    pub shelf: Option<Shelf>,
+    /// The way to stdout.
+    pub lines: Lines,
+}
+
+/// The heart.
+pub struct Core {
+    analyzer: Analyzer,
+    setup: Setup,
+    started: Now,
+    kept: Kept,
+    figures: Figures,
+    suspicion: Suspicion,
+    diagnosis: Rc<Diagnosis>,
+    /// The node's name by the kubelet's world and, failing that, by the log.
+    named: (Option<String>, Option<String>),
+    line: Timeline,
+    last: Option<Moment>,
+    seq: u64,
+    caught_up: bool,
+    /// Looks that wait for the reader to catch up, the newest of each source.
+    early: BTreeMap<&'static str, Done>,
+    looked: Vec<&'static str>,
+    /// When the reader gave its last sign; that it does not is said once.
+    reader: u64,
+    silent: bool,
+    fresh: bool,
+    quiet: u64,
+    late: Late,
+    pace: watch::Sender<Pace>,
+    standing: watch::Sender<Option<Standing>>,
+}
+
+/// How late the loop was, at worst, in this minute and the one before.
+#[derive(Debug, Default)]
+struct Late {
+    last: Option<u64>,
+    minute: u64,
+    worst: [u64; 2],
+}
+
+impl Core {
+    /// Before anything has come.
+    pub fn new(setup: Setup) -> Self {
+        let started = setup.clock.now();
+        let analyzer = Analyzer::new(Arc::clone(&setup.catalog), Options::default());
+        let diagnosis = Rc::new(analyzer.diagnosis());
+        Self {
+            figures: Figures::of(&setup.sources),
+            analyzer,
+            started,
+            kept: Kept::default(),
+            suspicion: Suspicion::default(),
+            diagnosis,
+            named: (None, None),
+            line: Timeline::default(),
+            last: None,
+            seq: 0,
+            caught_up: false,
+            early: BTreeMap::new(),
+            looked: Vec::new(),
+            reader: started.monotonic,
+            silent: false,
+            fresh: false,
+            quiet: 0,
+            late: Late::default(),
+            pace: watch::Sender::new(Pace::Calm),
+            standing: watch::Sender::new(None),
+            setup,
+        }
+    }
+
+    /// The pace at which the sources are to look.
+    pub fn pace(&self) -> watch::Receiver<Pace> {
+        self.pace.subscribe()
+    }
+
+    /// What the node's condition is to say.
+    pub fn standing(&self) -> watch::Receiver<Option<Standing>> {
+        self.standing.subscribe()
+    }
+
+    /// The newest answer.
+    pub fn diagnosis(&self) -> &Rc<Diagnosis> {
+        &self.diagnosis
+    }
+
+    /// The catalog.
+    pub fn catalog(&self) -> &Arc<Catalog> {
+        &self.setup.catalog
+    }
+
+    /// The figures.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
+    }
+
+    /// What is kept of the inputs.
+    pub fn kept(&self) -> &Kept {
+        &self.kept
+    }
+
+    /// What is told and kept.
+    pub fn ledger(&self) -> Option<&Ledger> {
+        self.setup.ledger.as_ref()
+    }
+
+    /// The way to stdout.
+    pub fn lines(&mut self) -> &mut Lines {
+        &mut self.setup.lines
+    }
+
+    /// When this life began.
+    pub fn started(&self) -> Now {
+        self.started
+    }
+
+    /// How late the loop was at worst in the last minute or two, seconds.
+    pub fn late(&self) -> f64 {
+        self.late.worst.iter().max().map_or(0.0, |micros| *micros as f64 / 1e6)
+    }
+
+    /// The node's name, as far as it is known.
+    pub fn node(&self) -> Option<&str> {
+        let (world, log) = &self.named;
+        self.setup.node.as_deref().or(world.as_deref()).or(log.as_deref())
+    }
+
+    /// The kubelet's world says how the node is called.
+    pub fn name(&mut self, node: Option<String>) {
+        self.named.0 = node.or(self.named.0.take());
+    }
+
+    /// Whether the history is read and every source has looked.
+    pub fn is_settled(&self) -> bool {
+        let all = self.setup.sources.iter().all(|s| self.looked.contains(s));
+        let awaited = self.setup.clock.since(self.started) >= FIRST_PASS;
+        self.caught_up && self.early.is_empty() && (all || awaited)
+    }
+
+    /// What a bundle made now would be called by.
+    pub fn foot(&self) -> Foot {
+        Foot {
+            node: self.node().map(str::to_owned),
+            boot_id: self.boot_id(),
+            ..Foot::default()
+        }
+    }
+
+    /// Takes what the reader has read.
+    pub fn batch(&mut self, batch: Batch) {
+        let now = self.setup.clock.now();
+        self.reader = now.monotonic;
+        self.silent = false;
+        for input in batch.inputs {
+            self.take(&input);
+        }
+        if batch.line != Timeline::default() {
+            self.line = batch.line;
+        }
+        self.named.1 = batch.node.or(self.named.1.take());
+        self.figures.journal(true, batch.entries, batch.lost, now.wall);
+        if let (Some(ledger), Some(position)) = (&mut self.setup.ledger, batch.position) {
+            ledger.read(position);
+        }
+        if batch.caught_up {
+            self.catch_up();
+        }
+    }
+
+    /// Takes what a source has seen.
+    pub fn done(&mut self, done: Done) {
+        let wall = self.setup.clock.now().wall;
+        self.figures.look(&done, wall);
+        if !self.looked.contains(&done.source) {
+            self.looked.push(done.source);
+        }
+        if self.caught_up {
+            self.look(&done);
+        } else {
+            self.early.insert(done.source, done);
+        }
+    }
+
+    /// Once a second: time passes for the engine, and what is new is told.
+    pub fn second(&mut self) {
+        let now = self.setup.clock.now();
+        self.late.note(now.monotonic);
+        if now.monotonic.saturating_sub(self.reader) > READER && !self.silent {
+            self.silent = true;
+            self.figures.journal(false, 0, 0, now.wall);
+            let gap = Gap {
+                source: "journal".to_owned(),
+                from: Some(now.wall),
+                to: None,
+                reason: "the logs cannot be read: their disk does not answer".to_owned(),
+                grant: None,
+            };
+            self.take(&Input::Gap(gap));
+            self.catch_up();
+        }
+        self.quiet += 1;
+        if !self.caught_up || !(self.fresh || self.quiet >= QUIET) {
+            return;
+        }
+        let at = self.moment(now);
+        self.take(&Input::Tick(at));
+        self.fresh = false;
+        self.quiet = 0;
+        self.conclude(now.wall);
+    }
+
+    /// The last word of this life.
+    pub fn close(mut self) -> (Option<Ledger>, Lines) {
+        if self.is_settled() {
+            let now = self.setup.clock.now();
+            self.conclude(now.wall);
+        }
+        (self.setup.ledger, self.setup.lines)
+    }
+
+    /// The reader is where the present is, or never will be: what was looked at meanwhile is of now.
+    fn catch_up(&mut self) {
+        if !self.caught_up {
+            self.caught_up = true;
+            for (_, done) in std::mem::take(&mut self.early) {
+                self.look(&done);
+            }
+        }
+    }
+
+    fn look(&mut self, done: &Done) {
+        let now = self.setup.clock.now();
+        let stand = Stand {
+            at: self.moment(now),
+            boot: self.line.boot(),
+            seq: self.seq + 1,
+        };
+        for input in pass::inputs(std::slice::from_ref(done), stand) {
+            self.take(&input);
+        }
+    }
+
+    fn moment(&mut self, now: Now) -> Moment {
+        let at = self.line.now(self.setup.boot, now.monotonic, now.wall);
+        self.last.map_or(at, |last| if last.t > at.t { last } else { at })
+    }
+
+    fn take(&mut self, input: &Input) {
+        match input {
+            Input::Observed(observation) => {
+                self.seq = self.seq.max(observation.seq);
+                self.last = Some(observation.at);
+            }
+            Input::Beat(beat) => self.last = Some(beat.at),
+            Input::Tick(at) | Input::End(at) => self.last = Some(*at),
+            Input::Gap(_) => {}
+        }
+        self.fresh |= !matches!(input, Input::Tick(_));
+        self.kept.add(input);
+        self.analyzer.input(input, &mut |_| {});
+    }
+
+    fn conclude(&mut self, now: Timestamp) {
+        let mut diagnosis = self.analyzer.diagnosis();
+        diagnosis.node = self.node().map(str::to_owned);
+        diagnosis.boot_id = self.boot_id();
+        if let Some(ledger) = &mut self.setup.ledger {
+            ledger.rename(&mut diagnosis);
+        }
+        let pace = self.suspicion.pace(&diagnosis, now);
+        self.pace
+            .send_if_modified(|known| std::mem::replace(known, pace) != pace);
+        if self.is_settled() {
+            self.tell(&diagnosis, now);
+        }
+        self.diagnosis = Rc::new(diagnosis);
+    }
+
+    fn tell(&mut self, diagnosis: &Diagnosis, now: Timestamp) {
+        let standing = Standing::of(diagnosis);
+        self.standing.send_if_modified(|known| {
+            let same = known.as_ref().is_some_and(|k| {
+                (k.status, &k.reason, &k.message) == (standing.status, &standing.reason, &standing.message)
+            });
+            *known = Some(standing);
+            !same
+        });
+        let Some(ledger) = &mut self.setup.ledger else { return };
+        let due = ledger.tell(diagnosis, now, &mut self.setup.lines);
+        if let (Some(episode), Some(shelf)) = (due, self.setup.shelf.clone()) {
+            let (inputs, foot) = (self.kept.copy(), self.foot());
+            // A disk that hangs or is full costs the bundle, and no more than that.
+            tokio::task::spawn_blocking(move || shelf.put(&episode, &inputs, &foot));
+        }
+    }
+
+    fn boot_id(&self) -> Option<String> {
+        let own = self.setup.boot.map(|id| format!("{:032x}", u128::from_be_bytes(id)));
+        own.or_else(|| self.line.boot_id())
+    }
+}
+
+impl Late {
+    fn note(&mut self, now: u64) {
+        if now.saturating_sub(self.minute) > 60_000_000 {
+            self.minute = now;
+            self.worst = [0, self.worst[0]];
+        }
+        if let Some(last) = self.last {
+            let late = now.saturating_sub(last).saturating_sub(1_000_000);
+            self.worst[0] = self.worst[0].max(late);
+        }
+        self.last = Some(now);
+    }
+}

@@ -1,0 +1,279 @@
+//! The sources, each a task of its own at its own pace, supervised: one that panics or ends is a gap and is started again,
+//! ever more slowly.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinHandle, spawn_local};
+
+use super::pace::{Pace, between};
+use crate::clock::Clock;
+use crate::export::pace::chance;
+use crate::grammar::fact::Kind;
+use crate::host::Host;
+use crate::source::lease::sampler::Heartbeat;
+use crate::source::look::{self, Done, Look, Sampler, blocking};
+use crate::source::probe::sampler::ApiProbe;
+use crate::source::probe::target::Service;
+use crate::source::registry;
+use crate::source::scene::{Allowed, Scene};
+use crate::world::{Endpoint, World};
+
+/// Looks that wait for the engine.
+pub const WAITING: usize = 64;
+/// No look takes longer, whatever its own budget says.
+const LONGEST: Duration = Duration::from_secs(10);
+/// Before a source that failed is started again: doubled each time.
+const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN_MOST: Duration = Duration::from_mins(5);
+/// Between two looks for the kubelet's world.
+const WORLD: [(Pace, Duration); 3] = [
+    (Pace::Calm, Duration::from_secs(55)),
+    (Pace::Steady, Duration::from_secs(40)),
+    (Pace::Alert, Duration::from_secs(8)),
+];
+/// An API server that asked for less, or is overloaded, is not asked again before this.
+const SPARED: Duration = Duration::from_secs(45);
+
+/// What every source is made with.
+#[derive(Clone)]
+pub struct Setting {
+    /// The node.
+    pub host: Host,
+    /// The time.
+    pub clock: Clock,
+    /// What is allowed.
+    pub allowed: Allowed,
+    /// The API server's Service, in a pod.
+    pub service: Option<Service>,
+    /// The node's name, where the operator gave one.
+    pub node: Option<String>,
+    /// Other API servers, where the operator gave some.
+    pub peers: Vec<Endpoint>,
+    /// Whether the API server is probed.
+    pub probe: bool,
+}
+
+/// The running sources; they end when this is dropped.
+pub struct Watch {
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// Starts every source. `scene` is filled as soon as the kubelet's world is known.
+pub fn start(
+    setting: &Setting,
+    pace: &watch::Receiver<Pace>,
+    scene: watch::Sender<Option<Rc<Scene>>>,
+    looks: &mpsc::Sender<Done>,
+) -> Watch {
+    let scenes = scene.subscribe();
+    let mut tasks = vec![spawn_local(discover(setting.clone(), pace.clone(), scene))];
+    for index in 0..registry::samplers(None).len() {
+        let source = Source {
+            index,
+            setting: setting.clone(),
+            scene: scenes.clone(),
+            pace: pace.clone(),
+            looks: looks.clone(),
+        };
+        tasks.push(spawn_local(source.supervised()));
+    }
+    Watch { tasks }
+}
+
+/// Names of the sources that look with this setting.
+pub fn names(setting: &Setting) -> Vec<&'static str> {
+    let all = registry::samplers(None);
+    all.iter()
+        .map(|s| s.name())
+        .filter(|name| setting.looks(name))
+        .collect()
+}
+
+impl Setting {
+    fn looks(&self, source: &str) -> bool {
+        source != "probe" || self.probe
+    }
+
+    fn world(&self) -> World {
+        let mut world = World::discover(&self.host);
+        if self.node.is_some() {
+            world.node_name.clone_from(&self.node);
+        }
+        world.peers.extend(self.peers.iter().cloned());
+        world
+    }
+}
+
+/// Looks for the kubelet's world again and again. Where that hangs, the sources go on with what they have.
+async fn discover(setting: Setting, mut pace: watch::Receiver<Pace>, scene: watch::Sender<Option<Rc<Scene>>>) {
+    loop {
+        let one = setting.clone();
+        let world = tokio::time::timeout(LONGEST, blocking(move || one.world())).await;
+        let known = scene.borrow().is_some();
+        let world = match world {
+            Ok(Some(world)) => Some(world),
+            // The sources have to start with something: they say themselves what they miss.
+            _ if !known => Some(World::default()),
+            _ => None,
+        };
+        if let Some(world) = world {
+            scene.send_replace(Some(Rc::new(Scene {
+                host: setting.host.clone(),
+                clock: setting.clock.clone(),
+                world,
+                allowed: setting.allowed,
+            })));
+        }
+        let of = |pace: Pace| WORLD.iter().find(|(p, _)| *p == pace).map_or(LONGEST, |w| w.1);
+        rest(&mut pace, of).await;
+    }
+}
+
+/// Waits as long as the pace says, which may become another one meanwhile.
+async fn rest(pace: &mut watch::Receiver<Pace>, wait: impl Fn(Pace) -> Duration) {
+    let started = tokio::time::Instant::now();
+    loop {
+        let now = *pace.borrow_and_update();
+        // Agents that were started together do not look together.
+        let until = started + wait(now).mul_f64(0.9 + chance() / 5.0);
+        tokio::select! {
+            () = tokio::time::sleep_until(until) => return,
+            changed = pace.changed() => if changed.is_err() { return },
+        }
+    }
+}
+
+struct Source {
+    index: usize,
+    setting: Setting,
+    scene: watch::Receiver<Option<Rc<Scene>>>,
+    pace: watch::Receiver<Pace>,
+    looks: mpsc::Sender<Done>,
+}
+
+impl Source {
+    async fn supervised(self) {
+        let Some((name, kinds)) = self.sampler().map(|s| (s.name(), s.kinds())) else {
+            return;
+        };
+        if !self.setting.looks(name) {
+            return;
+        }
+        let mut again = AGAIN;
+        loop {
+            let started = tokio::time::Instant::now();
+            let mut task = Task(spawn_local(self.copy().look()));
+            let why = match (&mut task.0).await {
+                // The engine is gone.
+                Ok(()) => return,
+                Err(e) if e.is_panic() => "it panicked, which is a defect of this program",
+                Err(_) => "it was ended",
+            };
+            if self.looks.send(failed(name, kinds, why)).await.is_err() {
+                return;
+            }
+            if started.elapsed() > AGAIN_MOST {
+                again = AGAIN;
+            }
+            tokio::time::sleep(again).await;
+            again = (again * 2).min(AGAIN_MOST);
+        }
+    }
+
+    fn copy(&self) -> Self {
+        Self {
+            index: self.index,
+            setting: self.setting.clone(),
+            scene: self.scene.clone(),
+            pace: self.pace.clone(),
+            looks: self.looks.clone(),
+        }
+    }
+
+    fn sampler(&self) -> Option<Box<dyn Sampler>> {
+        registry::samplers(self.setting.service.clone())
+            .into_iter()
+            .nth(self.index)
+    }
+
+    /// The same source at its least cost, where it has such a way to look.
+    fn light(&self, name: &str) -> Option<Box<dyn Sampler>> {
+        match name {
+            "probe" => Some(Box::new(ApiProbe::light())),
+            "lease" => Some(Box::new(Heartbeat::light(self.setting.service.clone()))),
+            _ => None,
+        }
+    }
+
+    async fn look(mut self) {
+        let Some(mut sampler) = self.sampler() else { return };
+        let mut light = self.light(sampler.name());
+        let mut first = true;
+        loop {
+            let Some(scene) = self.scene().await else { return };
+            let calm = *self.pace.borrow_and_update() == Pace::Calm && !first;
+            let sampler: &mut dyn Sampler = match &mut light {
+                Some(light) if calm => light.as_mut(),
+                _ => sampler.as_mut(),
+            };
+            let done = look::run(sampler, &scene, LONGEST).await;
+            let (name, spared) = (done.source, spares(&done));
+            if self.looks.send(done).await.is_err() {
+                return;
+            }
+            // The two that ask the API server take turns: one begins half a turn later.
+            let shift = if first && name == "lease" { 0.5 } else { 1.0 };
+            first = false;
+            rest(&mut self.pace, |pace| {
+                let wait = between(name, pace).mul_f64(shift);
+                if spared { wait.max(SPARED) } else { wait }
+            })
+            .await;
+        }
+    }
+
+    async fn scene(&mut self) -> Option<Rc<Scene>> {
+        let scene = self.scene.wait_for(Option::is_some).await.ok()?;
+        scene.clone()
+    }
+}
+
+/// A task that ends with the one that waits for it.
+struct Task(JoinHandle<()>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// Whether the API server said that it is asked too much (429) or is not up to it (503).
+fn spares(done: &Done) -> bool {
+    let facts = done.look.readings.iter().flat_map(|r| &r.facts);
+    facts
+        .filter(|f| f.kind == Kind::Probe)
+        .any(|f| matches!(f.int("status"), Some(429 | 503)))
+}
+
+fn failed(source: &'static str, kinds: &'static [Kind], why: &str) -> Done {
+    let mut look = Look::default();
+    for kind in kinds {
+        look.missed(*kind, format!("{source}: {why}"), None);
+    }
+    Done {
+        source,
+        look,
+        took: 0,
+        in_time: false,
+    }
+}
