@@ -3,4 +3,12 @@
 //! They show what the daemon hands them through [`view::View`] and change nothing: no request has an effect on the agent,
 //! and none is waited for longer than its bounds say.
 
+mod accept;
+mod answer;
+mod certificate;
+pub mod debug;
+pub mod listen;
+pub mod metrics;
+mod serve;
+mod token;
 pub mod view;
