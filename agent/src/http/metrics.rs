@@ -88,5 +88,9 @@ fn metrics(request: &Request<Incoming>, view: &dyn View) -> Answer {
     let accept = request.headers().get(ACCEPT).and_then(|v| v.to_str().ok());
     let open = accept.is_some_and(wants_open_metrics);
     let kind = if open { OPEN_METRICS } else { TEXT_FORMAT };
-    with(answer(StatusCode::OK, kind, render(&view.numbers(), open)), VARY, "accept")
+    with(
+        answer(StatusCode::OK, kind, render(&view.numbers(), open)),
+        VARY,
+        "accept",
+    )
 }

@@ -169,10 +169,16 @@ mod tests {
     fn the_client_that_has_most_connections_loses_its_oldest() {
         let peer = |n: u8| Some(std::net::IpAddr::from([10, 0, 0, n]));
         let mut open = Open::default();
-        let _closed: Vec<_> = [peer(1), peer(2), peer(2), peer(1), peer(2)].map(|p| open.add(p)).into();
+        let _closed: Vec<_> = [peer(1), peer(2), peer(2), peer(1), peer(2)]
+            .map(|p| open.add(p))
+            .into();
         open.close_one();
         let left: Vec<u64> = open.0.iter().map(|c| c.id).collect();
-        assert_eq!(left, [1, 3, 4, 5], "the second client has three, its oldest is the second");
+        assert_eq!(
+            left,
+            [1, 3, 4, 5],
+            "the second client has three, its oldest is the second"
+        );
         open.close_one();
         let left: Vec<u64> = open.0.iter().map(|c| c.id).collect();
         assert_eq!(left, [3, 4, 5], "both have two: the oldest of all goes");

@@ -64,7 +64,10 @@ mod tests {
     fn only_the_token_of_the_file_passes() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
         let path = file.path().to_owned();
-        assert!(matches!(check(&path, Some(b"Bearer ")), Pass::Closed(_)), "an empty file");
+        assert!(
+            matches!(check(&path, Some(b"Bearer ")), Pass::Closed(_)),
+            "an empty file"
+        );
         file.write_all(b"s3cret\n").unwrap();
         assert_eq!(check(&path, Some(b"Bearer s3cret")), Pass::Granted);
         assert_eq!(check(&path, Some(b"bearer  s3cret")), Pass::Granted);
