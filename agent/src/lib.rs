@@ -14,6 +14,7 @@ pub mod evidence;
 pub mod export;
 pub mod grammar;
 pub mod host;
+pub mod http;
 pub mod input;
 pub mod journal;
 pub mod model;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use whynotready::catalog::load::Catalog;
 use whynotready::export::json;
+use whynotready::export::report::Tense;
 use whynotready::export::text::{self, Style};
 use whynotready_tests::corpus;
 use whynotready_tests::diagnoses::named;
@@ -16,6 +17,7 @@ const PLAIN: Style = Style {
     width: 110,
     color: false,
     all: false,
+    tense: Tense::Record,
 };
 
 #[test]
@@ -23,6 +25,19 @@ fn reports_read_as_designed() {
     for name in NAMES {
         insta::assert_snapshot!(format!("report-{name}"), text::render(&named(name), &PLAIN));
     }
+    // Of the running node the same, in its tense.
+    let live = Style {
+        tense: Tense::Live,
+        ..PLAIN
+    };
+    let heads = NAMES.map(|name| {
+        text::render(&named(name), &live)
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
+    });
+    insta::assert_snapshot!("report-live-heads", heads.join("\n"));
 }
 
 #[test]

@@ -14,6 +14,7 @@ use super::run::{self, Failure};
 use super::window::Bound;
 use crate::catalog::load::Catalog;
 use crate::diagnosis::engine;
+use crate::export::report::Tense;
 use crate::input;
 use crate::model::diagnosis::Diagnosis;
 use crate::model::time::Timestamp;
@@ -32,7 +33,7 @@ pub(super) fn run(args: &Analyze, env: &dyn Fn(&str) -> Option<String>, io: &mut
         let options = window(args, since, until)?;
         diagnose(args, &catalog, &options, io)?
     };
-    report::print(&diagnosis, &args.common, env, io)
+    report::print((&diagnosis, Tense::Record), &args.common, env, io)
 }
 
 fn bounds(args: &Analyze) -> Result<(Option<Bound>, Option<Bound>), Failure> {

@@ -15,6 +15,7 @@ use crate::bundle::write::Writer;
 use crate::catalog::load::Catalog;
 use crate::clock::{Clock, Now};
 use crate::diagnosis::engine;
+use crate::export::report::Tense;
 use crate::grammar::vocabulary_live::LIVE;
 use crate::host::Host;
 use crate::input;
@@ -65,7 +66,7 @@ pub(super) fn run(args: &Diagnose, env: &dyn Fn(&str) -> Option<String>, io: &mu
     let (node, boot_id) = (args.node.clone().or(pass.node), id.or(pass.boot_id));
     record.looks(&pass.looks, &mut pass.timeline, (boot, clock.now()))?;
     let diagnosis = record.finish(node, boot_id)?;
-    report::print(&diagnosis, &args.common, env, io)
+    report::print((&diagnosis, Tense::Live), &args.common, env, io)
 }
 
 fn allowed(args: &Diagnose) -> Allowed {

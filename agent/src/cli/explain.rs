@@ -9,7 +9,7 @@ use super::run::{self, Failure};
 use crate::catalog::load::Catalog;
 use crate::catalog::schema::CauseFile;
 use crate::export::layout::{self, word};
-use crate::export::text;
+use crate::export::words;
 use crate::spelling::distance;
 
 /// Prose is not wider than this, however wide the terminal is.
@@ -44,7 +44,7 @@ fn page(catalog: &Catalog, cause: &CauseFile, width: usize) -> String {
     let _ = writeln!(
         out,
         "{}",
-        layout::wrap(&text::who_acts(cause.owner, cause.repair), 0, 2, width)
+        layout::wrap(&words::who_acts(cause.owner, cause.repair), 0, 2, width)
     );
     section(&mut out, "WHAT HAPPENS", &[cause.summary.as_str()], width);
     section(&mut out, "PROOF", &[cause.proof.as_str()], width);

@@ -12,6 +12,7 @@ use super::run::{self, Failure};
 use crate::bundle::read;
 use crate::catalog::load::Catalog;
 use crate::diagnosis::engine;
+use crate::export::report::Tense;
 use crate::host::Host;
 use crate::model::diagnosis::Diagnosis;
 use crate::model::input::{Gap, Input};
@@ -20,7 +21,7 @@ use crate::pipeline::Analyzer;
 pub(super) fn run(args: &Replay, env: &dyn Fn(&str) -> Option<String>, io: &mut Io) -> Result<Exit, Failure> {
     let catalog = Arc::new(run::catalog(args.common.catalog_dir.as_deref())?);
     let diagnosis = diagnose(&args.bundle, &catalog)?;
-    report::print(&diagnosis, &args.common, env, io)
+    report::print((&diagnosis, Tense::Record), &args.common, env, io)
 }
 
 /// Whether this file is a bundle.

@@ -5,6 +5,7 @@ use super::exit::Exit;
 use super::io::Io;
 use super::run::Failure;
 use crate::export::json;
+use crate::export::report::Tense;
 use crate::export::text::{self, Style};
 use crate::model::diagnosis::Diagnosis;
 
@@ -12,7 +13,7 @@ use crate::model::diagnosis::Diagnosis;
 const PAPER: usize = 120;
 
 pub(super) fn print(
-    diagnosis: &Diagnosis,
+    (diagnosis, tense): (&Diagnosis, Tense),
     args: &Answer,
     env: &dyn Fn(&str) -> Option<String>,
     io: &mut Io,
@@ -20,13 +21,13 @@ pub(super) fn print(
     let answer = match args.format {
         Format::Json => json::render(diagnosis, io.stdout_is_terminal)
             .map_err(|e| Failure::Tool(format!("cannot write the answer: {e}")))?,
-        Format::Text => text::render(diagnosis, &style(args, env, io)),
+        Format::Text => text::render(diagnosis, &style(args, tense, env, io)),
     };
     io.print(&answer)?;
     Ok(Exit::of(diagnosis, args.fail_on == Some(FailOn::Risk)))
 }
 
-fn style(args: &Answer, env: &dyn Fn(&str) -> Option<String>, io: &Io) -> Style {
+fn style(args: &Answer, tense: Tense, env: &dyn Fn(&str) -> Option<String>, io: &Io) -> Style {
     let set = |name: &str| env(name).is_some_and(|v| !v.is_empty());
     let color = match args.color {
         Color::Always => true,
@@ -42,5 +43,6 @@ fn style(args: &Answer, env: &dyn Fn(&str) -> Option<String>, io: &Io) -> Style 
         width: width.max(40),
         color,
         all: args.all,
+        tense,
     }
 }

@@ -1,7 +1,8 @@
 //! Evidence: quoted lines with when, who, and how often. The whole of each is in the JSON and under `--all`.
 
 use super::layout::{cut, duration, quote};
-use super::text::{Lead, Style, head};
+use super::report::Lead;
+use super::text::{Style, head};
 use crate::model::finding::{Evidence, Finding};
 use crate::model::time::{SECOND, Timestamp};
 

@@ -9,6 +9,8 @@ pub mod metrics;
 pub mod otlp;
 pub mod pace;
 mod reasons;
+pub mod report;
 mod sections;
 pub mod tally;
 pub mod text;
+pub mod words;

@@ -1,12 +1,12 @@
 //! The parts of the text report, each under its own head.
 
 use super::evidence::rows;
-use super::layout::{duration, moment, pad, solid, word};
-use super::text::{Lead, Style, effect, head, push_wrapped};
-use crate::catalog::schema::{Owner, Repair};
-use crate::model::episode::{Episode, EpisodeState};
+use super::layout::{moment, pad, solid, word};
+use super::report::Lead;
+use super::text::{Style, head, push_wrapped};
+use super::words::{effect, lasted, who_acts};
+use crate::model::episode::Episode;
 use crate::model::finding::{Finding, Role};
-use crate::model::time::{SECOND, Timestamp};
 
 /// How many items each part shows.
 #[derive(Debug, Clone, Copy)]
@@ -55,44 +55,9 @@ pub(super) fn rest(out: &mut Vec<String>, all: usize, shown: usize) {
 pub(super) fn root_cause(out: &mut Vec<String>, lead: &Lead<'_>, root: &Finding, style: &Style) {
     out.push(String::new());
     out.push(format!("ROOT CAUSE  {}  {}", root.cause, word(&root.verdict)));
-    let text = format!("{}; {}.", root.title, seen_since(lead, root));
+    let text = format!("{}; {}.", root.title, lead.seen_since(root));
     push_wrapped(out, &text, 2, 2, style.width);
     push_wrapped(out, &who_acts(root.owner, root.repair), 2, 2, style.width);
-}
-
-/// Since when a cause is seen; the age where the head line does not say the same.
-fn seen_since(lead: &Lead<'_>, root: &Finding) -> String {
-    let (at, onset) = (lead.diagnosis.at, root.onset.latest);
-    let age = at.0 - onset.0;
-    if age < SECOND {
-        return format!("seen at the record's end, {} UTC", moment(onset, at));
-    }
-    let since = format!("seen since {} UTC", moment(onset, at));
-    if lead.episode.is_some_and(|e| (e.opened_at.0 - onset.0).abs() < SECOND) {
-        since
-    } else {
-        format!("{since}, {} before the record ends", duration(age))
-    }
-}
-
-/// Who has to act, and whether a repair of the node helps.
-pub fn who_acts(owner: Owner, repair: Repair) -> String {
-    let who = match owner {
-        Owner::Node => "whoever runs the node",
-        Owner::Network => "whoever runs the network",
-        Owner::ControlPlane => "whoever runs the control plane",
-        Owner::Cloud => "the cloud or virtualisation platform",
-        Owner::Workload => "whoever runs the workload",
-    };
-    let what = match repair {
-        Repair::Reboot => "a reboot cures it",
-        Repair::Replace => "the machine has to be replaced",
-        Repair::RestartKubelet => "a restart of the kubelet cures it",
-        Repair::FixConfig => "a file or setting has to change; a reboot does not help",
-        Repair::NoneExternal => "nothing done to this node helps, nor do reboot and replacement",
-        Repair::Unknown => "whether a repair of the node helps is not known",
-    };
-    format!("To act: {who}; {what}.")
 }
 
 /// From the cause to the effect, as a tree of one branch.
@@ -100,27 +65,8 @@ pub(super) fn why(out: &mut Vec<String>, lead: &Lead<'_>, root: &Finding, style:
     head(out, "WHY");
     let at = lead.diagnosis.at;
     let wide = moment(root.onset.latest, at).len().max(8);
-    // Evidence may come after what it explains: then its time is no place in the chain.
-    let late = lead.episode.is_some_and(|e| root.onset.latest > e.opened_at);
-    let mut steps = if late {
-        let seen = moment(root.onset.latest, at);
-        vec![(None, format!("{}  (first seen {seen})", root.title))]
-    } else {
-        vec![(Some(root.onset.latest), root.title.clone())]
-    };
-    for (i, title) in root.path.iter().enumerate() {
-        let seen = lead.findings.iter().find(|f| f.title == *title).map(|f| f.onset.latest);
-        let last = i + 1 == root.path.len();
-        let when = seen.or_else(|| lead.episode.filter(|_| last).map(|e| e.opened_at));
-        let assumed = if last && lead.episode.is_none() {
-            "  (taken to be so; the input does not show it)"
-        } else {
-            ""
-        };
-        steps.push((when, format!("{title}{assumed}")));
-    }
-    for (depth, (when, text)) in steps.iter().enumerate() {
-        let time = when.map(|t| moment(t, at)).unwrap_or_default();
+    for (depth, step) in lead.why(root).iter().enumerate() {
+        let time = step.at.map(|t| moment(t, at)).unwrap_or_default();
         let branch = if depth == 0 {
             String::new()
         } else {
@@ -128,14 +74,13 @@ pub(super) fn why(out: &mut Vec<String>, lead: &Lead<'_>, root: &Finding, style:
         };
         let front = format!("{time:wide$}  {branch}");
         let hang = 2 + front.chars().count();
-        push_wrapped(out, &format!("{}{text}", solid(&front)), 2, hang, style.width);
+        push_wrapped(out, &format!("{}{}", solid(&front), step.text), 2, hang, style.width);
     }
 }
 
 /// Contributing causes, each with its statement; consequences by name only.
 pub(super) fn others(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize, style: &Style) {
-    let of = |role: Role| lead.findings.iter().filter(move |f| f.role == role);
-    let contributing: Vec<&Finding> = of(Role::Contributing).collect();
+    let contributing: Vec<&Finding> = lead.role(Role::Contributing).collect();
     if !contributing.is_empty() {
         out.push(String::new());
         for f in contributing.iter().take(limit) {
@@ -144,7 +89,7 @@ pub(super) fn others(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize, style
         }
         rest(out, contributing.len(), limit);
     }
-    let consequences: Vec<&str> = of(Role::Consequence).map(|f| f.cause.as_str()).collect();
+    let consequences: Vec<&str> = lead.role(Role::Consequence).map(|f| f.cause.as_str()).collect();
     if !consequences.is_empty() {
         out.push(String::new());
         let names: Vec<&str> = consequences.iter().copied().take(limit.saturating_mul(3)).collect();
@@ -186,16 +131,12 @@ pub(super) fn fix(out: &mut Vec<String>, root: &Finding, limit: usize, style: &S
 pub(super) fn inconclusive(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize, style: &Style) {
     out.push(String::new());
     let candidates = lead.candidates;
-    match candidates.len() {
-        0 => {
-            out.push("INCONCLUSIVE  nothing in the record says why".to_owned());
-            if lead.episode.is_none() {
-                out.push("  The node's whole journal may: whynotready analyze /var/log/journal".to_owned());
-            }
-            return;
+    out.push(format!("INCONCLUSIVE  {}", lead.inconclusive()));
+    if candidates.is_empty() {
+        if lead.episode.is_none() {
+            out.push("  The node's whole journal may: whynotready analyze /var/log/journal".to_owned());
         }
-        1 => out.push("INCONCLUSIVE  one cause fits, and the evidence does not reach for it:".to_owned()),
-        n => out.push(format!("INCONCLUSIVE  the evidence fits {n} causes:")),
+        return;
     }
     let shown = &candidates[..limit.min(candidates.len())];
     let wide = shown.iter().map(|c| c.cause.len()).max().unwrap_or(0);
@@ -221,23 +162,10 @@ pub(super) fn inconclusive(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize,
 /// Without a cause: what the record does prove.
 pub(super) fn certain(out: &mut Vec<String>, lead: &Lead<'_>, style: &Style) {
     let at = lead.diagnosis.at;
-    let mut facts = Vec::new();
-    if let Some(good) = lead.diagnosis.heartbeat.last_success_at {
-        facts.push((good, "the last lease renewal that was accepted".to_owned()));
-    }
-    if let Some(episode) = lead.episode {
-        facts.push((episode.opened_at, effect(&episode.effect)));
-        if let Some(ended) = episode.ended_at {
-            facts.push((
-                ended,
-                format!("over: {}", episode.end_reason.as_deref().unwrap_or("it recovered")),
-            ));
-        }
-    }
+    let facts = lead.certain();
     if facts.is_empty() {
         return;
     }
-    facts.sort();
     head(out, "WHAT IS CERTAIN");
     for (when, text) in facts {
         push_wrapped(
@@ -251,19 +179,11 @@ pub(super) fn certain(out: &mut Vec<String>, lead: &Lead<'_>, style: &Style) {
 }
 
 pub(super) fn risks(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize, style: &Style) {
-    let mut risks: Vec<&Finding> = lead.findings.iter().filter(|f| f.role == Role::Risk).collect();
-    for f in lead.diagnosis.findings.iter().filter(|f| f.role == Role::Risk) {
-        if !risks.iter().any(|r| r.cause == f.cause) {
-            risks.push(f);
-        }
-    }
+    let risks = lead.risks();
     let alone = !lead.needs_cause();
     for f in risks.iter().take(limit) {
         out.push(String::new());
-        let when = f
-            .expected_at
-            .map(|t| expected(t, lead.diagnosis.at))
-            .unwrap_or_default();
+        let when = lead.expected(f);
         push_wrapped(
             out,
             &format!(
@@ -286,22 +206,8 @@ pub(super) fn risks(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize, style:
     rest(out, risks.len(), limit);
 }
 
-fn expected(when: Timestamp, at: Timestamp) -> String {
-    let time = format!("{} {} UTC", when.date(), when.clock());
-    if when > at {
-        format!("; in {} ({time})", duration(when.0 - at.0))
-    } else {
-        format!("; since {time}")
-    }
-}
-
 pub(super) fn other_episodes(out: &mut Vec<String>, lead: &Lead<'_>, limit: usize, style: &Style) {
-    let others: Vec<&Episode> = lead
-        .diagnosis
-        .episodes
-        .iter()
-        .filter(|e| lead.episode.is_none_or(|shown| shown.id != e.id))
-        .collect();
+    let others: Vec<&Episode> = lead.other_episodes().collect();
     if others.is_empty() {
         return;
     }
@@ -311,10 +217,7 @@ pub(super) fn other_episodes(out: &mut Vec<String>, lead: &Lead<'_>, limit: usiz
             || "no cause named".to_owned(),
             |f| format!("{}  {}", f.cause, word(&f.verdict)),
         );
-        let length = match (e.state, e.ended_at) {
-            (EpisodeState::Ended, Some(end)) => format!("for {}", duration(end.0 - e.opened_at.0)),
-            _ => "to the end".to_owned(),
-        };
+        let length = lasted(e, lead.tense);
         let when = format!("{} {}", e.opened_at.date(), e.opened_at.clock());
         let line = solid(&format!("{when}  {cause}  "));
         push_wrapped(

@@ -59,7 +59,7 @@ pub enum Untrusted {
 pub struct Trust {
     files: TlsFiles,
     roots: Vec<Host>,
-    seen: Vec<Option<(i64, i64, u64, u64)>>,
+    seen: Vec<Option<Stamp>>,
     config: Option<Arc<ClientConfig>>,
 }
 
@@ -132,11 +132,12 @@ impl Trust {
 }
 
 /// Files of the agent itself, whatever the node's root is.
-fn here() -> Host {
+pub(crate) fn here() -> Host {
     Host::at("/")
 }
 
-fn certificates(host: &Host, path: &Path) -> Result<Vec<CertificateDer<'static>>, Untrusted> {
+/// The certificates of a PEM file, one at least.
+pub(crate) fn certificates(host: &Host, path: &Path) -> Result<Vec<CertificateDer<'static>>, Untrusted> {
     let pem = host.read(path)?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match found {
@@ -146,7 +147,8 @@ fn certificates(host: &Host, path: &Path) -> Result<Vec<CertificateDer<'static>>
     }
 }
 
-fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Untrusted> {
+/// The first private key of a PEM file.
+pub(crate) fn private_key(path: &Path) -> Result<PrivateKeyDer<'static>, Untrusted> {
     let pem = zeroize::Zeroizing::new(here().read(path)?);
     // The error says nothing of what is in the file.
     PrivateKeyDer::from_pem_slice(&pem).map_err(|_| content(path, "no private key in it"))
@@ -159,7 +161,11 @@ fn content(path: &Path, what: &str) -> Untrusted {
     }
 }
 
-fn stamp(path: &Path) -> Option<(i64, i64, u64, u64)> {
+/// Modification time, inode and size: another stamp is another file.
+pub(crate) type Stamp = (i64, i64, u64, u64);
+
+/// The stamp of a file; `None` where it cannot be looked at.
+pub(crate) fn stamp(path: &Path) -> Option<Stamp> {
     let of = std::fs::metadata(path).ok()?;
     Some((of.mtime(), of.mtime_nsec(), of.ino(), of.size()))
 }
