@@ -25,6 +25,8 @@ const EXITS: &str = "Exit codes: 0 healthy or at risk, 1 the tool failed, 2 usag
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Watch this node, as a daemon
+    Run(Run),
     /// Look at this node; say why its kubelet stopped posting status
     Diagnose(Diagnose),
     /// Read journals, logs and bundles; say why the node is not ready
@@ -37,6 +39,14 @@ pub enum Command {
     Causes(Causes),
     /// Print the JSON Schema of `--format json`
     Schema,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// The configuration file
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
 }
 
 /// `analyze`.

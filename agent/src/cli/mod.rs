@@ -3,6 +3,7 @@
 pub mod analyze;
 pub mod args;
 pub mod causes;
+pub mod daemon;
 pub mod diagnose;
 pub mod exit;
 pub mod explain;

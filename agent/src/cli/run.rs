@@ -8,7 +8,7 @@ use clap::Parser;
 use super::args::{Cli, Command};
 use super::exit::Exit;
 use super::io::Io;
-use super::{analyze, causes, diagnose, explain, replay};
+use super::{analyze, causes, daemon, diagnose, explain, replay};
 use crate::catalog::load::Catalog;
 use crate::export::json;
 
@@ -34,6 +34,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &dyn Fn(&str) -> Optio
     };
     let done = match &cli.command {
         Command::Analyze(args) => analyze::run(args, env, &mut io),
+        Command::Run(args) => daemon::run(args.config.clone(), Vec::new(), env),
         Command::Diagnose(args) => diagnose::run(args, env, &mut io),
         Command::Replay(args) => replay::run(args, env, &mut io),
         Command::Explain(args) => explain::run(args, &mut io),

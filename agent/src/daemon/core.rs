@@ -158,8 +158,8 @@ impl Core {
     }
 
     /// The way to stdout.
-    pub fn lines(&mut self) -> &mut Lines {
-        &mut self.setup.lines
+    pub fn lines(&self) -> &Lines {
+        &self.setup.lines
     }
 
     /// When this life began.
@@ -262,13 +262,13 @@ impl Core {
         self.conclude(now.wall);
     }
 
-    /// The last word of this life.
-    pub fn close(mut self) -> (Option<Ledger>, Lines) {
+    /// The last word of this life: what is told and kept is written by the caller.
+    pub fn leave(&mut self) -> Option<Ledger> {
         if self.is_settled() {
             let now = self.setup.clock.now();
             self.conclude(now.wall);
         }
-        (self.setup.ledger, self.setup.lines)
+        self.setup.ledger.take()
     }
 
     /// The reader is where the present is, or never will be: what was looked at meanwhile is of now.
@@ -339,7 +339,7 @@ impl Core {
             !same
         });
         let Some(ledger) = &mut self.setup.ledger else { return };
-        let due = ledger.tell(diagnosis, now, &mut self.setup.lines);
+        let due = ledger.tell(diagnosis, now, &self.setup.lines);
         if let (Some(episode), Some(shelf)) = (due, self.setup.shelf.clone()) {
             let (inputs, foot) = (self.kept.copy(), self.foot());
             // A disk that hangs or is full costs the bundle, and no more than that.

@@ -69,7 +69,7 @@ impl Ledger {
     }
 
     /// Tells what is new. Gives the episode of which a bundle is due.
-    pub fn tell(&mut self, diagnosis: &Diagnosis, now: Timestamp, lines: &mut Lines) -> Option<String> {
+    pub fn tell(&mut self, diagnosis: &Diagnosis, now: Timestamp, lines: &Lines) -> Option<String> {
         let fresh = self.state.announced.since == Timestamp::default();
         let changes = self.state.announced.update(diagnosis, now);
         self.dirty |= fresh || !changes.is_empty();

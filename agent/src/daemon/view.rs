@@ -41,6 +41,14 @@ pub struct Shared {
     pub troubles: Rc<RefCell<Vec<String>>>,
 }
 
+impl Shared {
+    /// Says something about the agent itself, on stdout.
+    pub fn say(&self, message: &str) {
+        let now = self.clock.now().wall;
+        self.core.borrow().lines().say(now, "warning", message);
+    }
+}
+
 impl View for Shared {
     fn numbers(&self) -> Numbers {
         let core = self.core.borrow();
@@ -56,7 +64,9 @@ impl View for Shared {
         }
         for (sink, tally) in self.tallies.borrow().iter() {
             for (result, count) in tally.results() {
-                numbers.deliveries.insert(((*sink).to_owned(), result.to_owned()), count);
+                numbers
+                    .deliveries
+                    .insert(((*sink).to_owned(), result.to_owned()), count);
             }
         }
         numbers
