@@ -105,6 +105,7 @@ impl Reader {
         }
     }
 
+    #[expect(clippy::disallowed_methods, reason = "a thread of its own, which holds nobody")]
     fn run(mut self) {
         let missed = self.account();
         let settled = Timestamp(self.plan.clock.now().wall.0 - SETTLED.as_micros() as i64);

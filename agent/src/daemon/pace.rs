@@ -105,7 +105,7 @@ mod tests {
         for source in ["probe", "process", "certificate", "disk"] {
             assert!(between(source, Pace::Alert) < between(source, Pace::Steady));
             assert!(between(source, Pace::Steady) <= between(source, Pace::Calm));
-            assert!(between(source, Pace::Steady) <= Duration::from_secs(60));
+            assert!(between(source, Pace::Steady) <= Duration::from_mins(1));
         }
     }
 }

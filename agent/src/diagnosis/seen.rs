@@ -42,15 +42,14 @@ impl Seen {
                 self.unready =
                     (fact.text("ready") == Some("false")).then(|| (self.unready.map_or(onset, |(since, _)| since), at));
             }
-            Kind::Process if fact.text("role") == Some("kubelet") => match fact.text("state") {
-                Some("stopped" | "frozen") => {
+            Kind::Process if fact.text("role") == Some("kubelet") => {
+                if let Some("stopped" | "frozen") = fact.text("state") {
                     self.stopped.get_or_insert(onset);
-                }
-                _ => {
+                } else {
                     self.stopped = None;
                     self.well = Some(at);
                 }
-            },
+            }
             Kind::KubeletHealth => match fact.text("result") {
                 Some("timed-out") => {
                     self.deaf.get_or_insert(onset);

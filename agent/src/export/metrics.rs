@@ -253,13 +253,19 @@ fn observers(registry: &mut Registry, numbers: &Numbers) {
     let ok = Family::<Source, Gauge>::default();
     let took = Family::<Source, Float>::default();
     let last = Family::<Source, Float>::default();
-    for (source, figures) in &numbers.sources {
-        let labels = Source { source: source.clone() };
+    for (source, figures) in grouped(numbers) {
+        let labels = Source {
+            source: source.to_owned(),
+        };
         ok.get_or_create(&labels).set(i64::from(figures.success));
         took.get_or_create(&labels).set(figures.duration);
         last.get_or_create(&labels).set(figures.last_success);
     }
-    registry.register("source_success", "Whether a source could look last time", ok);
+    registry.register(
+        "source_success",
+        "Whether any source of this group (journal, api, kubelet, node) could look last time",
+        ok,
+    );
     registry.register("source_duration_seconds", "How long its last look took", took);
     registry.register("source_last_success_timestamp_seconds", "When it could look last", last);
     let late = Float::default();
@@ -269,6 +275,25 @@ fn observers(registry: &mut Registry, numbers: &Numbers) {
         "How late the agent itself was woken at worst in the last minute",
         late,
     );
+}
+
+/// Sources by what they look at: a series for each of them would be more than a node's agent is worth.
+fn grouped(numbers: &Numbers) -> BTreeMap<&'static str, SourceNumbers> {
+    let mut groups: BTreeMap<&'static str, SourceNumbers> = BTreeMap::new();
+    for (source, figures) in &numbers.sources {
+        let group = match source.as_str() {
+            "journal" => "journal",
+            "probe" | "lease" | "resolver" | "api-socket" => "api",
+            "unit" | "process" | "healthz" | "runtime-socket" | "kubeconfig" | "kubelet-config" | "certificate"
+            | "served-certificate" => "kubelet",
+            _ => "node",
+        };
+        let group = groups.entry(group).or_default();
+        group.success |= figures.success;
+        group.duration = group.duration.max(figures.duration);
+        group.last_success = group.last_success.max(figures.last_success);
+    }
+    groups
 }
 
 fn deliveries(registry: &mut Registry, numbers: &Numbers) {
@@ -367,7 +392,9 @@ mod tests {
             ..Numbers::default()
         };
         numbers.deliveries.insert(("otlp".into(), "ok".into()), 3);
-        numbers.sources.insert("memory".into(), SourceNumbers::default());
+        for source in ["memory", "disk", "journal", "unit"] {
+            numbers.sources.insert(source.into(), SourceNumbers::default());
+        }
         let text = render(&numbers, false);
         for line in [
             "# TYPE whynotready_journal_entries_total counter",
