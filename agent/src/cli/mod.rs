@@ -3,6 +3,7 @@
 pub mod analyze;
 pub mod args;
 pub mod causes;
+pub mod config;
 pub mod diagnose;
 pub mod exit;
 pub mod explain;
@@ -11,4 +12,6 @@ pub mod progress;
 pub mod replay;
 pub mod report;
 pub mod run;
+pub mod settings;
+pub mod status;
 pub mod window;

@@ -8,7 +8,7 @@ use clap::Parser;
 use super::args::{Cli, Command};
 use super::exit::Exit;
 use super::io::Io;
-use super::{analyze, causes, diagnose, explain, replay};
+use super::{analyze, causes, config, diagnose, explain, replay, status};
 use crate::catalog::load::Catalog;
 use crate::export::json;
 
@@ -38,6 +38,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &dyn Fn(&str) -> Optio
         Command::Replay(args) => replay::run(args, env, &mut io),
         Command::Explain(args) => explain::run(args, &mut io),
         Command::Causes(args) => causes::run(args, &mut io),
+        Command::Status(args) => status::run(args, env, &mut io),
+        Command::Config(command) => config::run(command, env, &mut io),
         Command::Schema => io.print(json::SCHEMA).map(|()| Exit::Ok).map_err(Failure::from),
     };
     match done {

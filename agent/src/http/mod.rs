@@ -5,6 +5,7 @@
 
 mod accept;
 mod answer;
+pub mod ask;
 mod certificate;
 pub mod debug;
 pub mod listen;
