@@ -10,6 +10,7 @@ mod certificate;
 pub mod debug;
 pub mod listen;
 pub mod metrics;
+mod page;
 mod serve;
 mod token;
 pub mod view;
