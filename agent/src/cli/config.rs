@@ -2,8 +2,6 @@
 
 use std::fmt::Write;
 
-use serde::Serialize;
-
 use super::args::{ConfigCommand, Format};
 use super::exit::Exit;
 use super::io::Io;
@@ -65,27 +63,11 @@ fn table(resolved: &Resolved) -> String {
     out
 }
 
-#[derive(Serialize)]
-struct Row<'a> {
-    key: &'a str,
-    value: &'a str,
-    origin: String,
-}
-
 fn json(resolved: &Resolved, pretty: bool) -> Result<String, Failure> {
-    let rows: Vec<Row<'_>> = resolved
-        .values
-        .iter()
-        .map(|v| Row {
-            key: v.path,
-            value: &v.shown,
-            origin: v.origin.to_string(),
-        })
-        .collect();
     let text = if pretty {
-        serde_json::to_string_pretty(&rows)
+        serde_json::to_string_pretty(&resolved.values)
     } else {
-        serde_json::to_string(&rows)
+        serde_json::to_string(&resolved.values)
     };
     text.map(|t| t + "\n").map_err(|e| Failure::Tool(e.to_string()))
 }

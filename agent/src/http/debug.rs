@@ -18,7 +18,6 @@ use super::serve::{Bounds, serve};
 use super::view::View;
 use crate::catalog::listing;
 use crate::config::Debug;
-use crate::config::resolve::Value;
 use crate::export::json;
 use crate::export::report::Tense;
 use crate::export::text::{self, Style};
@@ -95,7 +94,7 @@ fn route(request: &Request<Incoming>, view: &dyn View) -> Answer {
         },
         "/debug/episodes" => of(&view.diagnosis().episodes),
         "/debug/evidence" => of(&view.evidence()),
-        "/debug/config" => of(&settings(&view.config())),
+        "/debug/config" => of(&*view.config()),
         "/debug/catalog" => of(&listing::rows(&view.catalog(), None)),
         "/debug/about" => of(&view.about()),
         "/debug/bundle" => bundle(view),
@@ -128,29 +127,6 @@ fn status_page(request: &Request<Incoming>, view: &dyn View) -> Answer {
         answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
     answer
-}
-
-/// A key, as `config print --format json` has it.
-#[derive(Serialize)]
-struct Setting<'a> {
-    key: &'a str,
-    value: &'a str,
-    origin: String,
-}
-
-fn settings(values: &[Value]) -> Vec<Setting<'_>> {
-    let row = |v: &'_ Value| (v.path, v.origin.to_string());
-    values
-        .iter()
-        .map(|v| {
-            let (key, origin) = row(v);
-            Setting {
-                key,
-                value: &v.shown,
-                origin,
-            }
-        })
-        .collect()
 }
 
 /// The bundle as a file whose name says of which node and when.
