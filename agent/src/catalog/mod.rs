@@ -2,6 +2,7 @@
 
 pub mod compile;
 pub mod graph;
+pub mod listing;
 pub mod load;
 pub mod matcher;
 pub mod schema;

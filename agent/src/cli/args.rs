@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::run::Failure;
+use super::settings::Settings;
 use crate::catalog::schema::Layer;
 use crate::model::duration;
 use crate::model::time::SECOND;
@@ -26,7 +27,7 @@ const EXITS: &str = "Exit codes: 0 healthy or at risk, 1 the tool failed, 2 usag
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Watch this node, as a daemon
-    Run(Run),
+    Run(Settings),
     /// Look at this node; say why its kubelet stopped posting status
     Diagnose(Diagnose),
     /// Read journals, logs and bundles; say why the node is not ready
@@ -37,16 +38,13 @@ pub enum Command {
     Explain(Explain),
     /// List the causes that the catalog knows
     Causes(Causes),
+    /// Print what the agent that runs on this host knows
+    Status(Status),
+    /// Check or print the agent's configuration
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Print the JSON Schema of `--format json`
     Schema,
-}
-
-/// `run`.
-#[derive(Debug, Args)]
-pub struct Run {
-    /// The configuration file
-    #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
 }
 
 /// `analyze`.
@@ -151,6 +149,42 @@ pub struct Replay {
     /// How to answer.
     #[command(flatten)]
     pub common: Answer,
+}
+
+/// `status`.
+#[derive(Debug, Args)]
+pub struct Status {
+    /// Where the agent's debug endpoint is: `127.0.0.1:10951`, `unix:/path` [default: the configuration's `listen.debug`]
+    #[arg(long, value_name = "ADDRESS")]
+    pub address: Option<String>,
+    /// The agent's configuration file [default: /etc/whynotready/config.yaml]
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// How to answer
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+    /// Everything, not only the first forty lines
+    #[arg(long)]
+    pub all: bool,
+    /// Colour marks what the words already say
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+}
+
+/// `config`.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Say what is wrong with the configuration, each fault with its place; exit code 2 where something is
+    Check(Settings),
+    /// Print each key with its value and where that comes from
+    Print {
+        /// The configuration.
+        #[command(flatten)]
+        settings: Settings,
+        /// How to print
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+    },
 }
 
 /// `explain`.

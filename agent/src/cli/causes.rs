@@ -2,30 +2,16 @@
 
 use std::fmt::Write;
 
-use serde::Serialize;
-
 use super::args::{Causes, Format};
 use super::exit::Exit;
 use super::io::Io;
 use super::run::{self, Failure};
-use crate::catalog::load::Catalog;
-use crate::catalog::schema::{Layer, Owner, Repair};
+use crate::catalog::listing::{Row, rows};
 use crate::export::layout::{self, word};
-
-#[derive(Serialize)]
-struct Row<'a> {
-    id: &'a str,
-    layer: Layer,
-    title: &'a str,
-    parent: Option<&'a str>,
-    repair: Repair,
-    owner: Owner,
-}
 
 pub(super) fn run(args: &Causes, io: &mut Io) -> Result<Exit, Failure> {
     let catalog = run::catalog(args.catalog_dir.as_deref())?;
-    let mut rows = rows(&catalog, args.layer);
-    rows.sort_by_key(|r| (r.layer, r.id));
+    let rows = rows(&catalog, args.layer);
     let text = match args.format {
         Format::Text => table(&rows, columns(io)),
         Format::Json => {
@@ -39,23 +25,6 @@ pub(super) fn run(args: &Causes, io: &mut Io) -> Result<Exit, Failure> {
     };
     io.print(&text)?;
     Ok(Exit::Ok)
-}
-
-fn rows(catalog: &Catalog, layer: Option<Layer>) -> Vec<Row<'_>> {
-    catalog
-        .causes
-        .iter()
-        .map(|c| &c.file)
-        .filter(|c| layer.is_none_or(|l| c.layer == l))
-        .map(|c| Row {
-            id: &c.id,
-            layer: c.layer,
-            title: &c.title,
-            parent: c.parent.as_deref(),
-            repair: c.repair,
-            owner: c.owner,
-        })
-        .collect()
 }
 
 /// A pipe gets a cause a line: it is searched, not read.

@@ -3,6 +3,7 @@
 pub mod analyze;
 pub mod args;
 pub mod causes;
+pub mod config;
 pub mod daemon;
 pub mod diagnose;
 pub mod exit;
@@ -12,4 +13,6 @@ pub mod progress;
 pub mod replay;
 pub mod report;
 pub mod run;
+pub mod settings;
+pub mod status;
 pub mod window;

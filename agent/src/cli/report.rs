@@ -21,15 +21,16 @@ pub(super) fn print(
     let answer = match args.format {
         Format::Json => json::render(diagnosis, io.stdout_is_terminal)
             .map_err(|e| Failure::Tool(format!("cannot write the answer: {e}")))?,
-        Format::Text => text::render(diagnosis, &style(args, tense, env, io)),
+        Format::Text => text::render(diagnosis, &style((args.color, args.all), tense, env, io)),
     };
     io.print(&answer)?;
     Ok(Exit::of(diagnosis, args.fail_on == Some(FailOn::Risk)))
 }
 
-fn style(args: &Answer, tense: Tense, env: &dyn Fn(&str) -> Option<String>, io: &Io) -> Style {
+/// How to render for this output: colour and length as asked for.
+pub(super) fn style((color, all): (Color, bool), tense: Tense, env: &dyn Fn(&str) -> Option<String>, io: &Io) -> Style {
     let set = |name: &str| env(name).is_some_and(|v| !v.is_empty());
-    let color = match args.color {
+    let color = match color {
         Color::Always => true,
         Color::Never => false,
         Color::Auto => io.stdout_is_terminal && !set("NO_COLOR") && env("TERM").as_deref() != Some("dumb"),
@@ -42,7 +43,7 @@ fn style(args: &Answer, tense: Tense, env: &dyn Fn(&str) -> Option<String>, io: 
     Style {
         width: width.max(40),
         color,
-        all: args.all,
+        all,
         tense,
     }
 }

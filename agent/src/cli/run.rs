@@ -8,7 +8,7 @@ use clap::Parser;
 use super::args::{Cli, Command};
 use super::exit::Exit;
 use super::io::Io;
-use super::{analyze, causes, daemon, diagnose, explain, replay};
+use super::{analyze, causes, config, daemon, diagnose, explain, replay, status};
 use crate::catalog::load::Catalog;
 use crate::export::json;
 
@@ -34,11 +34,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>, env: &dyn Fn(&str) -> Optio
     };
     let done = match &cli.command {
         Command::Analyze(args) => analyze::run(args, env, &mut io),
-        Command::Run(args) => daemon::run(args.config.clone(), Vec::new(), env),
+        Command::Run(args) => daemon::run(args, env),
         Command::Diagnose(args) => diagnose::run(args, env, &mut io),
         Command::Replay(args) => replay::run(args, env, &mut io),
         Command::Explain(args) => explain::run(args, &mut io),
         Command::Causes(args) => causes::run(args, &mut io),
+        Command::Status(args) => status::run(args, env, &mut io),
+        Command::Config(command) => config::run(command, env, &mut io),
         Command::Schema => io.print(json::SCHEMA).map(|()| Exit::Ok).map_err(Failure::from),
     };
     match done {

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use super::file::{self, Entry};
 use super::keys::{KEYS, Key};
 use super::{Config, Debug, Otlp};
@@ -32,12 +34,20 @@ impl fmt::Display for Origin {
     }
 }
 
-/// A key with its value.
-#[derive(Debug, Clone, PartialEq, Eq)]
+impl Serialize for Origin {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// A key with its value, as `config print --format json` and `/debug/config` have it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Value {
     /// `listen.metrics`.
+    #[serde(rename = "key")]
     pub path: &'static str,
     /// As written; `[hidden]` for a secret that is set.
+    #[serde(rename = "value")]
     pub shown: String,
     /// Where it is from.
     pub origin: Origin,

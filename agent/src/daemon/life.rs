@@ -113,61 +113,38 @@ struct Life {
 
 impl Life {
     fn begin(outside: &Outside<'_>, resolved: &Resolved, (catalog, plan): (Arc<Catalog>, Plan), lines: &Lines) -> Self {
-        let config = resolved.config.clone();
-        let (clock, now) = (outside.clock.clone(), outside.clock.now().wall);
+        let (config, clock) = (resolved.config.clone(), outside.clock.clone());
         let host = host(&config);
-        let troubles = Rc::new(RefCell::new(Vec::new()));
-        let mut say = |message: String| {
-            lines.say(now, "warning", &message);
-            troubles.borrow_mut().push(message);
-        };
-        let lock = Lock::take(&config.state_dir);
-        let standing_by = standing_by(&lock, &mut say);
-        let (mut state, mut outbox) = (State::default(), None);
-        if standing_by.is_none() {
-            let (found, damage) = State::load(&config.state_dir);
-            damage.into_iter().for_each(&mut say);
-            state = found;
-            outbox = Some(Handle::new(Outbox::open(Options {
-                dir: config.state_dir.clone(),
-                run_dir: RUN.into(),
-                max_bytes: config.outbox_bytes,
-                sinks: plan.sinks(),
-                patience: PATIENCE,
-                clock: clock.clone(),
-            })));
+        let (told, keeping) = Keeping::take(&config, &plan, &clock);
+        for trouble in &told {
+            lines.say(clock.now().wall, "warning", trouble);
         }
-        let history = history(&state, &config, now);
+        let Keeping {
+            lock,
+            standing_by,
+            outbox,
+            ledger,
+            history,
+        } = keeping;
         let setting = setting(&config, &host, &clock, outside.env);
-        let opened = outbox.clone().map(|o| Ledger::open(state, o, &config.state_dir, now));
-        let ledger = opened.and_then(|opened| opened.map_err(|e| say(format!("cannot keep state: {e}"))).ok());
-        let (log_sender, logs) = mpsc::channel(logs::WAITING);
+        let keeps = ledger.is_some();
         let stop_logs = Arc::new(AtomicBool::new(false));
-        let reader = logs::Plan {
+        let logs = read_logs(logs::Plan {
             host: host.clone(),
             clock: clock.clone(),
             catalog: Arc::clone(&catalog),
             history,
-            position: ledger.is_some().then(|| config.state_dir.join(ledger::POSITION)),
+            position: keeps.then(|| config.state_dir.join(ledger::POSITION)),
             stop: Arc::clone(&stop_logs),
-        };
-        if let Err(e) = logs::spawn(reader, log_sender) {
-            say(format!("cannot start the reader of logs: {e}"));
-        }
+        });
+        let named = || (outside.env)("NODE_NAME").filter(|n| !n.is_empty());
         let core = Rc::new(RefCell::new(Core::new(Setup {
             catalog,
             clock: clock.clone(),
             boot: boot(&host),
-            node: config
-                .node
-                .clone()
-                .or_else(|| (outside.env)("NODE_NAME").filter(|n| !n.is_empty())),
+            node: config.node.clone().or_else(named),
             sources: sources::names(&setting),
-            shelf: ledger.is_some().then(|| Shelf {
-                dir: config.state_dir.clone(),
-                keep: config.bundles_keep,
-                most: config.bundles_bytes,
-            }),
+            shelf: keeps.then(|| shelf(&config)).flatten(),
             ledger,
             lines: lines.clone(),
         })));
@@ -195,7 +172,7 @@ impl Life {
             grace_period: config.grace_period,
             bundle_bytes: config.bundles_bytes,
             standing_by,
-            troubles,
+            troubles: RefCell::new(told),
         });
         let view: Rc<dyn View> = shared.clone();
         let listeners = ports::open(&config, &view, &shared);
@@ -314,20 +291,74 @@ impl Drop for Worker {
     }
 }
 
-fn standing_by(lock: &Lock, say: &mut impl FnMut(String)) -> Option<String> {
-    match lock {
-        Lock::Ours(_) => None,
-        Lock::Theirs { pid } => {
-            let why =
-                format!("another agent on this host (pid {pid}) has the state directory; this one exports nothing");
-            say(why.clone());
-            Some(why)
+/// What is kept from life to life, as far as this agent is the one that keeps it.
+struct Keeping {
+    lock: Lock,
+    standing_by: Option<String>,
+    outbox: Option<Handle>,
+    ledger: Option<Ledger>,
+    history: Duration,
+}
+
+impl Keeping {
+    /// Takes the lock and what lies behind it; and what there is to be said of that.
+    fn take(config: &Config, plan: &Plan, clock: &Clock) -> (Vec<String>, Self) {
+        let now = clock.now().wall;
+        let mut told = Vec::new();
+        let lock = Lock::take(&config.state_dir);
+        let mut keeping = Self {
+            standing_by: None,
+            outbox: None,
+            ledger: None,
+            history: config.look_back,
+            lock,
+        };
+        match &keeping.lock {
+            Lock::Ours(_) => {}
+            Lock::Theirs { pid } => {
+                let why =
+                    format!("another agent on this host (pid {pid}) has the state directory; this one exports nothing");
+                told.push(why.clone());
+                keeping.standing_by = Some(why);
+                return (told, keeping);
+            }
+            Lock::None(error) => told.push(format!("the state directory cannot be written: {error}")),
         }
-        Lock::None(error) => {
-            say(format!("the state directory cannot be written: {error}"));
-            None
+        let (state, damage) = State::load(&config.state_dir);
+        told.extend(damage);
+        keeping.history = history(&state, config, now);
+        let outbox = Handle::new(Outbox::open(Options {
+            dir: config.state_dir.clone(),
+            run_dir: RUN.into(),
+            max_bytes: config.outbox_bytes,
+            sinks: plan.sinks(),
+            patience: PATIENCE,
+            clock: clock.clone(),
+        }));
+        match Ledger::open(state, outbox.clone(), &config.state_dir, now) {
+            Ok(ledger) => keeping.ledger = Some(ledger),
+            Err(error) => told.push(format!("nothing can be told: {error}")),
         }
+        keeping.outbox = Some(outbox);
+        (told, keeping)
     }
+}
+
+fn shelf(config: &Config) -> Option<Shelf> {
+    let shelf = Shelf {
+        dir: config.state_dir.clone(),
+        keep: config.bundles_keep,
+        most: config.bundles_bytes,
+    };
+    (shelf.keep > 0).then_some(shelf)
+}
+
+/// Starts the reader; where that fails its channel is closed, and the heart says that it hears nothing.
+fn read_logs(plan: logs::Plan) -> mpsc::Receiver<logs::Batch> {
+    let (sender, batches) = mpsc::channel(logs::WAITING);
+    // The thread is ended by `stop` or by the closed channel; nobody waits for it.
+    drop(logs::spawn(plan, sender));
+    batches
 }
 
 fn host(config: &Config) -> Host {

@@ -28,8 +28,8 @@ pub struct Start<'a> {
     pub resolved: Resolved,
     /// Makes the configuration again, of the file as it is then.
     pub load: Rc<dyn Fn() -> Result<Resolved, Faults>>,
-    /// The configuration file, where there may be one.
-    pub file: Option<PathBuf>,
+    /// The configuration file; there need be none.
+    pub file: PathBuf,
     /// The environment.
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// stdout.
@@ -129,7 +129,7 @@ fn stop_on_signal(end: watch::Sender<Option<End>>) -> io::Result<impl Future<Out
 /// A change of the configuration: applied as a whole, or refused as a whole.
 struct Change {
     load: Rc<dyn Fn() -> Result<Resolved, Faults>>,
-    file: Option<PathBuf>,
+    file: PathBuf,
     resolved: Rc<RefCell<Rc<Resolved>>>,
     clock: Clock,
     lines: Lines,
@@ -157,7 +157,7 @@ impl Change {
 
     /// The file's content; `None` where there is none, or its disk does not answer.
     async fn text(&self) -> Option<Vec<u8>> {
-        let path = self.file.clone()?;
+        let path = self.file.clone();
         let read = blocking(move || read(&path));
         tokio::time::timeout(LOOK, read).await.ok()??
     }

@@ -38,7 +38,7 @@ pub struct Shared {
     /// Why this agent exports nothing, where another has the lock.
     pub standing_by: Option<String>,
     /// What is wrong with the agent itself, beside what others say.
-    pub troubles: Rc<RefCell<Vec<String>>>,
+    pub troubles: RefCell<Vec<String>>,
 }
 
 impl Shared {

@@ -34,7 +34,7 @@ pub(super) fn rows(out: &mut Vec<String>, evidence: &[Evidence], limit: usize, a
             format!("{} ", e.at.date())
         };
         let front = format!("  {date}{}  {:wide$}  ", e.at.clock_millis(), row.source);
-        let back = row.counted();
+        let back = row.counted().map_or_else(String::new, |n| format!("  {n}"));
         let room = style
             .width
             .saturating_sub(front.chars().count() + back.chars().count())
@@ -46,17 +46,21 @@ pub(super) fn rows(out: &mut Vec<String>, evidence: &[Evidence], limit: usize, a
         };
         out.push(format!("{front}{text}{back}"));
         if style.all {
-            out.push(format!("      {}", place(e)));
+            out.push(format!("      {}", row.place()));
         }
     }
     super::sections::rest(out, lines.len(), shown.len());
 }
 
-/// One line of the report: a piece of evidence, or several that read the same.
-struct Row<'a> {
-    first: &'a Evidence,
-    source: String,
-    text: String,
+/// One line of a report: a piece of evidence, or several that read the same.
+#[derive(Debug, Clone)]
+pub struct Row<'a> {
+    /// The first of them.
+    pub first: &'a Evidence,
+    /// Who wrote it.
+    pub source: String,
+    /// What, without what has a column of its own.
+    pub text: String,
     merged: u64,
     count: u64,
     last_at: Timestamp,
@@ -74,22 +78,28 @@ impl<'a> Row<'a> {
         }
     }
 
-    fn counted(&self) -> String {
+    /// How often, where more than once.
+    pub fn counted(&self) -> Option<String> {
         if self.count < 2 {
-            return String::new();
+            return None;
         }
         let over = self.last_at.0 - self.first.seen_at.0;
-        if over < SECOND {
-            format!("  ×{}", self.count)
+        Some(if over < SECOND {
+            format!("×{}", self.count)
         } else {
-            format!("  ×{} in {}", self.count, duration(over))
-        }
+            format!("×{} in {}", self.count, duration(over))
+        })
+    }
+
+    /// Where it is, as one would look it up; empty for what the agent saw itself.
+    pub fn place(&self) -> String {
+        place(self.first)
     }
 }
 
 /// Counts instead of repeats. Samples of one signal are within the count of its first line; of two signals that quote the
 /// same line the greater count is the nearer.
-fn merged(evidence: &[Evidence]) -> Vec<Row<'_>> {
+pub fn merged(evidence: &[Evidence]) -> Vec<Row<'_>> {
     let mut out: Vec<Row<'_>> = Vec::new();
     for row in evidence.iter().map(Row::of) {
         match out.iter_mut().find(|r| r.source == row.source && r.text == row.text) {
@@ -153,9 +163,9 @@ mod tests {
         ];
         let rows: Vec<(String, String)> = merged(&evidence)
             .iter()
-            .map(|r| (r.text.clone(), r.counted()))
+            .map(|r| (r.text.clone(), r.counted().unwrap_or_default()))
             .collect();
-        let wanted = [("a", "  ×8 in 15 s"), ("b", ""), ("c", "  ×2 in 15 s")];
+        let wanted = [("a", "×8 in 15 s"), ("b", ""), ("c", "×2 in 15 s")];
         assert_eq!(rows, wanted.map(|(a, b)| (a.to_owned(), b.to_owned())));
     }
 }

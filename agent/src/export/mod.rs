@@ -1,7 +1,7 @@
 //! Sinks: they render a diagnosis or deliver changes. They know the model and nothing of the catalog or the engine.
 
 pub mod client;
-mod evidence;
+pub mod evidence;
 pub mod json;
 pub mod kubernetes;
 pub mod layout;

@@ -12,6 +12,9 @@ use crate::model::time::{SECOND, Timestamp};
 /// A renewal older than this would be overdue: the lease lasts forty seconds.
 const LEASE: i64 = 40 * SECOND;
 
+/// An episode that is over leads the report of a running node so long after its end; then it is one of the past.
+const LEADS: i64 = 3600 * SECOND;
+
 /// What the end of the input is to the reader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tense {
@@ -47,9 +50,12 @@ pub struct Lead<'a> {
 }
 
 impl<'a> Lead<'a> {
-    /// The open state where there is one, else the newest episode, else the healthy node with its risks.
+    /// The open state where there is one, else the newest episode (of a running node: unless it is long over), else the
+    /// healthy node with its risks.
     pub fn of(diagnosis: &'a Diagnosis, tense: Tense) -> Self {
+        let past = |e: &&Episode| e.ended_at.is_some_and(|end| diagnosis.at.0 - end.0 > LEADS);
         let newest = diagnosis.episodes.first();
+        let newest = newest.filter(|e| tense == Tense::Record || !past(e));
         let open = newest.filter(|e| e.state == EpisodeState::Open);
         let present = matches!(diagnosis.verdict, NodeVerdict::RootCause | NodeVerdict::Inconclusive);
         if present || newest.is_none() {
@@ -97,6 +103,10 @@ impl<'a> Lead<'a> {
     /// Is it so, since when: a clause about the node.
     pub fn headline(&self) -> String {
         match self.episode {
+            // What is over is not how it is.
+            Some(episode) if self.tense == Tense::Live && episode.state == EpisodeState::Ended => {
+                format!("{}; {}", self.of_heartbeat(), self.of_episode(episode))
+            }
             Some(episode) => self.of_episode(episode),
             None if self.needs_cause() => {
                 format!(

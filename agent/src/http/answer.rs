@@ -10,6 +10,8 @@ pub(super) type Answer = Response<Full<Bytes>>;
 
 /// Plain text.
 pub(super) const TEXT: &str = "text/plain; charset=utf-8";
+/// A page.
+pub(super) const HTML: &str = "text/html; charset=utf-8";
 /// JSON (RFC 8259 knows no character set but UTF-8).
 pub(super) const JSON: &str = "application/json";
 

@@ -3,7 +3,6 @@
 //! A browser on this host may be led here by a foreign page under a name that resolves to loopback (DNS rebinding): a
 //! request that names another host is refused. Nothing here is ever allowed to be read by another origin.
 
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -12,12 +11,16 @@ use hyper::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, HOST, HeaderNa
 use hyper::{Request, StatusCode};
 use serde::Serialize;
 
-use super::answer::{Answer, JSON, answer, sentence, with};
+use super::answer::{Answer, HTML, JSON, TEXT, answer, sentence, with};
 use super::listen::{CannotListen, Socket};
+use super::page;
 use super::serve::{Bounds, serve};
 use super::view::View;
+use crate::catalog::listing;
 use crate::config::Debug;
 use crate::export::json;
+use crate::export::report::Tense;
+use crate::export::text::{self, Style};
 
 /// A page, its reload and a command or two; bundles are what makes a connection dear (2 MiB).
 const BOUNDS: Bounds = Bounds {
@@ -83,20 +86,72 @@ fn is_this_host(authority: &str) -> bool {
 
 fn route(request: &Request<Incoming>, view: &dyn View) -> Answer {
     let answer = match request.uri().path() {
+        "/" => status_page(request, view),
+        "/debug/report" => answer(StatusCode::OK, TEXT, text::render(&view.diagnosis(), &PAPER)),
         "/debug/diagnosis" => match json::render(&view.diagnosis(), false) {
             Ok(text) => answer(StatusCode::OK, JSON, text),
             Err(why) => sentence(StatusCode::INTERNAL_SERVER_ERROR, &why.to_string()),
         },
         "/debug/episodes" => of(&view.diagnosis().episodes),
         "/debug/evidence" => of(&view.evidence()),
+        "/debug/config" => of(&*view.config()),
+        "/debug/catalog" => of(&listing::rows(&view.catalog(), None)),
         "/debug/about" => of(&view.about()),
-        _ => sentence(StatusCode::NOT_FOUND, "not here"),
+        "/debug/bundle" => bundle(view),
+        _ => sentence(StatusCode::NOT_FOUND, PATHS),
     };
-    with(
-        answer,
-        HeaderName::from_static("cross-origin-resource-policy"),
-        "same-origin",
-    )
+    let same_origin = HeaderName::from_static("cross-origin-resource-policy");
+    with(answer, same_origin, "same-origin")
+}
+
+const PATHS: &str = "there are / (the status page) and /debug/ with report, diagnosis, evidence, episodes, config, catalog, \
+                     about and bundle";
+
+/// The report as one pastes it.
+const PAPER: Style = Style {
+    width: 120,
+    color: false,
+    all: true,
+    tense: Tense::Live,
+};
+
+fn status_page(request: &Request<Incoming>, view: &dyn View) -> Answer {
+    let html = page::render(&page::Shown {
+        diagnosis: &view.diagnosis(),
+        numbers: &view.numbers(),
+        about: &view.about(),
+        hold: request.uri().query() == Some(page::HOLD),
+    });
+    let mut answer = answer(StatusCode::OK, HTML, html);
+    if let Ok(policy) = HeaderValue::try_from(page::policy()) {
+        answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+    }
+    answer
+}
+
+/// The bundle as a file whose name says of which node and when.
+fn bundle(view: &dyn View) -> Answer {
+    let bytes = match view.bundle() {
+        Ok(bytes) => bytes,
+        Err(why) => return sentence(StatusCode::SERVICE_UNAVAILABLE, &why),
+    };
+    let diagnosis = view.diagnosis();
+    let node = diagnosis.node.as_deref().unwrap_or("node");
+    // Node names are DNS names; what else one might be is not for a header.
+    let node: String = node
+        .chars()
+        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '.'))
+        .take(253)
+        .collect();
+    let name = format!(
+        "attachment; filename=\"whynotready-{node}-{}.wnr\"",
+        diagnosis.at.compact()
+    );
+    let mut answer = answer(StatusCode::OK, "application/gzip", bytes);
+    if let Ok(name) = HeaderValue::try_from(name) {
+        answer.headers_mut().insert(CONTENT_DISPOSITION, name);
+    }
+    answer
 }
 
 fn of(value: &impl Serialize) -> Answer {

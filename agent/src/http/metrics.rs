@@ -81,7 +81,10 @@ fn route(request: &Request<Incoming>, view: &dyn View, token_file: Option<&PathB
 }
 
 fn authorization(request: &Request<Incoming>) -> Option<&[u8]> {
-    request.headers().get(AUTHORIZATION).map(|v| v.as_bytes())
+    request
+        .headers()
+        .get(AUTHORIZATION)
+        .map(hyper::header::HeaderValue::as_bytes)
 }
 
 fn metrics(request: &Request<Incoming>, view: &dyn View) -> Answer {

@@ -5,10 +5,12 @@
 
 mod accept;
 mod answer;
+pub mod ask;
 mod certificate;
 pub mod debug;
 pub mod listen;
 pub mod metrics;
+mod page;
 mod serve;
 mod token;
 pub mod view;
