@@ -83,6 +83,9 @@ fn a_stopped_process_renews_nothing_since_its_last_word() {
     assert_eq!(diagnosis.heartbeat.state, HeartbeatState::Lost);
     assert_eq!(diagnosis.heartbeat.failing_since, Some(moment(30).wall));
     assert_eq!(roots(&diagnosis), ["kubelet-unit-frozen"]);
+    // Nothing says that a watchdog killed it.
+    let path: Vec<&str> = diagnosis.findings[0].path.iter().map(String::as_str).collect();
+    assert!(path[0].contains("does not get on") && path.len() == 2, "{path:?}");
 }
 
 #[test]

@@ -18,9 +18,10 @@ import json
 import os
 import shutil
 import sys
+import tomllib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-COLUMNS = ("fault", "expected", "named", "judged", "verdict", "roles", "risks", "also right", "node", "note")
+COLUMNS = ("fault", "expected", "named", "judged", "verdict", "roles", "risks", "ended", "also right", "node", "note")
 # The node's second disk: it outlives the run, and no fault fills it.
 BUNDLE = "/var/log/journal/run.bundle"
 
@@ -36,17 +37,31 @@ def take(queue):
     return names[0] if names else None
 
 
-def judged(expected, also, named, risks):
+def lineage(cause):
+    "the cause, its parent and so on, by the catalog"
+    while cause:
+        yield cause
+        files = glob.glob(f"{HERE}/../../agent/catalog/causes/*/{cause}.toml")
+        with open(files[0], "rb") if files else open(os.devnull, "rb") as f:
+            cause = tomllib.load(f).get("parent")
+
+
+def judged(expected, also, named, risks, ended):
     if expected == "none":
         return "right" if named in ("none", *also) else "wrong"
     if named == expected:
         return "right"
+    if expected in lineage(named):
+        return "finer"
     if named in also:
         return "kin"
     if named != "none":
         return "wrong"
-    # Right where the heartbeat is never lost; where it is, the column of the node's states says so.
-    return "risk" if expected in risks or set(also) & set(risks) else "not named"
+    # Right where the heartbeat is never lost, or is well again; where it is not, the column of the node's states says so.
+    for word, causes in (("risk", risks), ("ended", ended)):
+        if {expected, *also} & set(causes):
+            return word
+    return "not named"
 
 
 def row(out, name):
@@ -58,15 +73,16 @@ def row(out, name):
         with open(f"{out}/{name}/agent/diagnose.json") as f:
             d = json.load(f)
     except (OSError, ValueError) as e:
-        return dict(zip(COLUMNS, (name, meta["cause"], "", "no answer", "", "", "", "", node, meta.get("error") or str(e))))
+        return dict(zip(COLUMNS, (name, meta["cause"], "", "no answer", "", "", "", "", "", node, meta.get("error") or str(e))))
     roots = [f["cause"] for f in d["findings"] if f["role"] == "root_cause"]
     first = roots[0] if roots else "none"
     roles = " ".join(f"{f['role']}:{f['cause']}({f['verdict']})" for f in d["findings"] if f["role"] != "risk")
     risks = [f["cause"] for f in d["findings"] if f["role"] == "risk"]
+    ended = [f["cause"] for e in d["episodes"] if e["state"] == "ended" for f in e["findings"] if f["role"] == "root_cause"]
     note = "" if meta["ok"] else meta["error"]
     if len(roots) > 1:
         note = "several roots " + note
-    return dict(zip(COLUMNS, (name, meta["cause"], first, judged(meta["cause"], meta["also_right"], first, risks), d["verdict"], roles, " ".join(risks), " ".join(meta["also_right"]), node, note)))
+    return dict(zip(COLUMNS, (name, meta["cause"], first, judged(meta["cause"], meta["also_right"], first, risks, ended), d["verdict"], roles, " ".join(risks), " ".join(ended), " ".join(meta["also_right"]), node, note)))
 
 
 def table(out):
