@@ -6,7 +6,7 @@ usage: table.py --out DIR [--lab-dir DIR --agent FILE] [--kubelet 1.37] [--lab N
 --lab-dir is where lab.py and scenarios.py are; LAB_BASE (environment) is where its setup.sh put the machines. With
 --queue the names are taken from the top of that file, one a line, until it is empty: names may be added while it
 runs, and a second table.py with another --lab shares the queue. Each run keeps OUT/NAME/{meta.json,agent/,disk/};
-disk/run.bundle is what `whynotready replay` reads. After each, and by itself where nothing is to be run, OUT/table.tsv
+the text of a report is what `whynotready replay` makes of disk/run.bundle. After each, and by itself where nothing is to be run, OUT/table.tsv
 is written anew from all that is in OUT: one line a fault.
 
 It names no lab and changes none: what a fault does is in lab.py's scenarios.py and the one beside this file.
@@ -96,12 +96,18 @@ def table(out):
 
 
 def watched(lab):
-    "lab.py's machine, whose last `diagnose` leaves a bundle too"
+    "lab.py's machine, which looks once, leaves a bundle, and is switched off without ceremony: its disk is of no further use"
     class Recorded(lab.Lab):
         def node(self, cmd, *args, **kwargs):
             if cmd.startswith("whynotready diagnose --format json"):
                 cmd = cmd.replace("diagnose", f"diagnose --record {BUNDLE}", 1)
+            elif cmd.startswith("whynotready diagnose"):
+                return "see the bundle\n"
             return super().node(cmd, *args, **kwargs)
+
+        def poweroff(self):
+            self.node("journalctl --sync; sync", check=False)
+            self.kill("qemu")
     return Recorded
 
 
