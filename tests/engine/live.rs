@@ -111,7 +111,11 @@ fn what_is_well_is_ruled_out_by_its_look() {
 #[test]
 fn a_full_table_drops_connections_to_the_health_endpoint_too() {
     let mut record = late_renewals();
-    looks(&mut record, 75, "limit what=conntrack percent=100 used=9 max=9 drops=12");
+    looks(
+        &mut record,
+        75,
+        "limit what=conntrack percent=100 used=9 max=9 drops=12",
+    );
     looks(&mut record, 75, "kubelet-health result=timed-out");
     looks(&mut record, 75, "process role=kubelet state=running");
     let diagnosis = record.finish();
