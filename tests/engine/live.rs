@@ -83,6 +83,9 @@ fn a_stopped_process_renews_nothing_since_its_last_word() {
     assert_eq!(diagnosis.heartbeat.state, HeartbeatState::Lost);
     assert_eq!(diagnosis.heartbeat.failing_since, Some(moment(30).wall));
     assert_eq!(roots(&diagnosis), ["kubelet-unit-frozen"]);
+    // Nothing says that a watchdog killed it.
+    let path: Vec<&str> = diagnosis.findings[0].path.iter().map(String::as_str).collect();
+    assert!(path[0].contains("does not get on") && path.len() == 2, "{path:?}");
 }
 
 #[test]
@@ -103,6 +106,22 @@ fn what_is_well_is_ruled_out_by_its_look() {
     );
     // One that fits the cause rules nothing out, whether it is enough for a verdict or not.
     assert_eq!(ruled_out("limit what=conntrack percent=100 used=100 max=100").1, None);
+}
+
+#[test]
+fn a_full_table_drops_connections_to_the_health_endpoint_too() {
+    let mut record = late_renewals();
+    looks(
+        &mut record,
+        75,
+        "limit what=conntrack percent=100 used=9 max=9 drops=12",
+    );
+    looks(&mut record, 75, "kubelet-health result=timed-out");
+    looks(&mut record, 75, "process role=kubelet state=running");
+    let diagnosis = record.finish();
+    let role = |cause: &str| diagnosis.findings.iter().find(|f| f.cause == cause).map(|f| f.role);
+    assert_eq!(role("conntrack-full"), Some(Role::RootCause));
+    assert_eq!(role("kubelet-hung"), Some(Role::Consequence));
 }
 
 #[test]

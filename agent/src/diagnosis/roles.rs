@@ -35,7 +35,7 @@ pub fn rank(catalog: &Catalog, found: Vec<Found>, effects: &[&str], since: Optio
         .iter()
         .zip(&upstream)
         .map(|(f, explained)| {
-            let path = path_to(catalog, f, effects).unwrap_or_default();
+            let path = path_to(catalog, f, effects, &found).unwrap_or_default();
             let role = match (explained, path.is_empty()) {
                 (Some(_), _) => Role::Consequence,
                 (None, false) => Role::RootCause,
@@ -80,14 +80,19 @@ pub fn rank(catalog: &Catalog, found: Vec<Found>, effects: &[&str], since: Optio
     ranked
 }
 
-/// The shortest path from the cause to one of the effects.
-pub fn path_to(catalog: &Catalog, found: &Found, effects: &[&str]) -> Option<Vec<Node>> {
-    let open = |from: Node, edge: &Edge| is_open(found, from, edge);
-    effects
-        .iter()
-        .filter_map(|e| catalog.graph.node(e))
-        .filter_map(|effect| catalog.graph.path(found.cause, effect, &open))
-        .min_by_key(Vec::len)
+/// The shortest path from the cause to one of the effects; one over causes of which nothing was seen only where there is
+/// no other, as it is what a person reads as the reason.
+fn path_to(catalog: &Catalog, found: &Found, effects: &[&str], asserted: &[Found]) -> Option<Vec<Node>> {
+    let shortest = |open: &dyn Fn(Node, &Edge) -> bool| {
+        effects
+            .iter()
+            .filter_map(|e| catalog.graph.node(e))
+            .filter_map(|effect| catalog.graph.path(found.cause, effect, open))
+            .min_by_key(Vec::len)
+    };
+    let seen = |node: Node| node >= catalog.graph.causes || asserted.iter().any(|a| a.cause == node);
+    shortest(&|from, edge| is_open(found, from, edge) && seen(edge.to))
+        .or_else(|| shortest(&|from, edge| is_open(found, from, edge)))
 }
 
 fn is_open(found: &Found, from: Node, edge: &Edge) -> bool {
