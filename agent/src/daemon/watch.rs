@@ -77,10 +77,12 @@ pub fn start(
 ) -> Watch {
     let scenes = scene.subscribe();
     let mut tasks = vec![spawn_local(discover(setting.clone(), pace.clone(), scene))];
-    for index in 0..registry::samplers(None).len() {
+    for (index, sampler) in registry::samplers(None).iter().enumerate() {
+        if !setting.looks(sampler.name()) {
+            continue;
+        }
         let source = Source {
-            index,
-            setting: setting.clone(),
+            make: make(setting, index),
             scene: scenes.clone(),
             pace: pace.clone(),
             looks: looks.clone(),
@@ -153,9 +155,28 @@ async fn rest(pace: &mut watch::Receiver<Pace>, wait: impl Fn(Pace) -> Duration)
     }
 }
 
+/// A source as it looks where there is a suspicion and, where it has one, its way to look at the least cost.
+type Both = (Box<dyn Sampler>, Option<Box<dyn Sampler>>);
+
+/// Makes a source anew.
+type Make = Rc<dyn Fn() -> Option<Both>>;
+
+fn make(setting: &Setting, index: usize) -> Make {
+    let service = setting.service.clone();
+    Rc::new(move || {
+        let sampler = registry::samplers(service.clone()).into_iter().nth(index)?;
+        let light: Option<Box<dyn Sampler>> = match sampler.name() {
+            "probe" => Some(Box::new(ApiProbe::light())),
+            "lease" => Some(Box::new(Heartbeat::light(service.clone()))),
+            _ => None,
+        };
+        Some((sampler, light))
+    })
+}
+
+#[derive(Clone)]
 struct Source {
-    index: usize,
-    setting: Setting,
+    make: Make,
     scene: watch::Receiver<Option<Rc<Scene>>>,
     pace: watch::Receiver<Pace>,
     looks: mpsc::Sender<Done>,
@@ -163,16 +184,13 @@ struct Source {
 
 impl Source {
     async fn supervised(self) {
-        let Some((name, kinds)) = self.sampler().map(|s| (s.name(), s.kinds())) else {
+        let Some((name, kinds)) = (self.make)().map(|(s, _)| (s.name(), s.kinds())) else {
             return;
         };
-        if !self.setting.looks(name) {
-            return;
-        }
         let mut again = AGAIN;
         loop {
             let started = tokio::time::Instant::now();
-            let mut task = Task(spawn_local(self.copy().look()));
+            let mut task = Task(spawn_local(self.clone().look()));
             let why = match (&mut task.0).await {
                 // The engine is gone.
                 Ok(()) => return,
@@ -190,34 +208,10 @@ impl Source {
         }
     }
 
-    fn copy(&self) -> Self {
-        Self {
-            index: self.index,
-            setting: self.setting.clone(),
-            scene: self.scene.clone(),
-            pace: self.pace.clone(),
-            looks: self.looks.clone(),
-        }
-    }
-
-    fn sampler(&self) -> Option<Box<dyn Sampler>> {
-        registry::samplers(self.setting.service.clone())
-            .into_iter()
-            .nth(self.index)
-    }
-
-    /// The same source at its least cost, where it has such a way to look.
-    fn light(&self, name: &str) -> Option<Box<dyn Sampler>> {
-        match name {
-            "probe" => Some(Box::new(ApiProbe::light())),
-            "lease" => Some(Box::new(Heartbeat::light(self.setting.service.clone()))),
-            _ => None,
-        }
-    }
-
     async fn look(mut self) {
-        let Some(mut sampler) = self.sampler() else { return };
-        let mut light = self.light(sampler.name());
+        let Some((mut sampler, mut light)) = (self.make)() else {
+            return;
+        };
         let mut first = true;
         loop {
             let Some(scene) = self.scene().await else { return };
@@ -275,5 +269,81 @@ fn failed(source: &'static str, kinds: &'static [Kind], why: &str) -> Done {
         look,
         took: 0,
         in_time: false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::clock::Now;
+    use crate::grammar::fact::Fact;
+    use crate::source::look::Looking;
+
+    /// Panics at its second look of each life.
+    struct Brittle(u32);
+
+    impl Sampler for Brittle {
+        fn name(&self) -> &'static str {
+            "memory"
+        }
+        fn kinds(&self) -> &'static [Kind] {
+            &[Kind::Memory]
+        }
+        fn budget(&self) -> Duration {
+            Duration::from_secs(1)
+        }
+        fn look<'a>(&'a mut self, _: &'a Scene) -> Looking<'a> {
+            self.0 += 1;
+            assert!(self.0 < 2, "as the test wants it");
+            let mut look = Look::default();
+            look.saw("well", Fact::new(Kind::Memory));
+            Box::pin(async { look })
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_panics_is_a_gap_and_looks_again_ever_later() {
+        let lives = Rc::new(Cell::new(0));
+        let counted = Rc::clone(&lives);
+        let scene = Scene {
+            host: Host::at("/nowhere"),
+            clock: Clock::fixed(Now::default()),
+            world: World::default(),
+            allowed: Allowed::default(),
+        };
+        let (_scenes, scene) = watch::channel(Some(Rc::new(scene)));
+        let (_paces, pace) = watch::channel(Pace::Alert);
+        let (looks, mut seen) = mpsc::channel(WAITING);
+        let source = Source {
+            make: Rc::new(move || {
+                counted.set(counted.get() + 1);
+                Some((Box::new(Brittle(0)), None))
+            }),
+            scene,
+            pace,
+            looks,
+        };
+        let local = tokio::task::LocalSet::new();
+        let started = tokio::time::Instant::now();
+        let run = async {
+            let task = spawn_local(source.supervised());
+            let mut all = Vec::new();
+            while all.len() < 8 {
+                all.push(seen.recv().await.unwrap());
+            }
+            drop(seen);
+            let _ = task.await;
+            all
+        };
+        let all = local.run_until(run).await;
+        let well: Vec<bool> = all.iter().map(|d| d.look.blind.is_empty()).collect();
+        assert_eq!(well, [true, false, true, false, true, false, true, false]);
+        assert!(all[1].look.blind[0].reason.contains("panicked"));
+        // One was made to ask for its name.
+        assert!(lives.get() >= 5, "{}", lives.get());
+        // Three waits of 1, 2 and 4 s beside four rests of an alert.
+        assert!(started.elapsed() >= Duration::from_secs(7 + 4 * 4));
     }
 }
