@@ -84,6 +84,7 @@ fn hostile_text_is_only_text() {
         "shown as it is: {dom}"
     );
     assert!(!dom.contains("<title>ran"), "{dom}");
+    assert!(!dom.contains('\u{202e}'), "text that turns around what follows it");
     assert!(
         !complaints.contains("Refused") && !complaints.contains("Content Security"),
         "{complaints}"
