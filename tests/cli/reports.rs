@@ -8,6 +8,7 @@ use whynotready::catalog::load::Catalog;
 use whynotready::export::json;
 use whynotready::export::report::Tense;
 use whynotready::export::text::{self, Style};
+use whynotready::model::time::SECOND;
 use whynotready_tests::corpus;
 use whynotready_tests::diagnoses::named;
 use whynotready_tests::run::diagnose;
@@ -38,6 +39,17 @@ fn reports_read_as_designed() {
             .to_owned()
     });
     insta::assert_snapshot!("report-live-heads", heads.join("\n"));
+    let mut past = named("ended");
+    past.at.0 += 3600 * SECOND;
+    let report = text::render(&past, &live);
+    assert!(
+        !report.contains("ROOT CAUSE"),
+        "an hour later it is one of the past: {report}"
+    );
+    assert!(
+        report.contains("OTHER EPISODES\n  2026-11-23 11:02:01  api-connection-refused"),
+        "{report}"
+    );
 }
 
 #[test]

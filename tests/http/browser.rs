@@ -84,6 +84,7 @@ fn hostile_text_is_only_text() {
         "shown as it is: {dom}"
     );
     assert!(!dom.contains("<title>ran"), "{dom}");
+    assert!(!dom.contains('\u{202e}'), "text that turns around what follows it");
     assert!(
         !complaints.contains("Refused") && !complaints.contains("Content Security"),
         "{complaints}"
@@ -138,6 +139,21 @@ fn the_page_says_what_the_report_says() {
     }
 }
 
+#[test]
+fn the_colour_is_the_nodes_and_not_only_the_heartbeats() {
+    let page = |diagnosis| Server::debug_anywhere(Fixed::of(diagnosis)).get("/", &[]).text();
+    assert!(page(named("healthy")).contains("<header class=\"good\">"));
+    assert!(page(named("root-cause")).contains("<header class=\"bad\">"));
+    let mut posts_not_ready = named("root-cause");
+    posts_not_ready.heartbeat.state = whynotready::model::diagnosis::HeartbeatState::Ok;
+    posts_not_ready.node_ready = Some(false);
+    let page = page(posts_not_ready);
+    assert!(
+        page.contains("<header class=\"bad\">") && page.contains("Ready=False"),
+        "{page}"
+    );
+}
+
 /// Not wider than the phone: a copy of the page without its policy measures itself.
 #[test]
 fn a_phone_need_not_scroll_sideways() {
@@ -176,6 +192,7 @@ fn pictures_to_look_at() {
         ("inconclusive", named("inconclusive")),
         ("ended", named("ended")),
         ("at-risk", named("at-risk")),
+        ("healthy", named("healthy")),
         ("hostile", hostile()),
     ];
     for (name, diagnosis) in shots {

@@ -15,8 +15,15 @@ use crate::view::Fixed;
 /// A certificate for `localhost`, written with its key.
 fn issue(dir: &Path) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-    write(&dir.join("tls.key"), &made.signing_key.serialize_pem());
-    write(&dir.join("tls.crt"), &made.cert.pem());
+    // Other files in the place of the old ones, as a Secret's mount has them.
+    for (name, pem) in [
+        ("tls.key", made.signing_key.serialize_pem()),
+        ("tls.crt", made.cert.pem()),
+    ] {
+        let new = dir.join("new");
+        write(&new, &pem);
+        std::fs::rename(&new, dir.join(name)).unwrap();
+    }
     made.cert.der().clone()
 }
 

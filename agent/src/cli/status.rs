@@ -9,7 +9,7 @@ use super::report;
 use super::run::Failure;
 use super::settings::Settings;
 use crate::config::Debug;
-use crate::export::layout::{duration, wrap};
+use crate::export::layout::{duration, quote, solid, wrap};
 use crate::export::report::Tense;
 use crate::export::text;
 use crate::export::words::utc;
@@ -43,8 +43,8 @@ pub(super) fn run(args: &Status, env: &dyn Fn(&str) -> Option<String>, io: &mut 
     let about = runtime.block_on(ask(&address, "/debug/about")).ok();
     if let Some(about) = about.and_then(|about| serde_json::from_slice::<About>(&about).ok()) {
         answer.push('\n');
-        for line in agent(&about) {
-            answer.push_str(&wrap(&line, 0, 2, style.width));
+        for (indent, line) in agent(&about) {
+            answer.push_str(&wrap(&line, indent, 2, style.width));
             answer.push('\n');
         }
     }
@@ -84,8 +84,8 @@ fn no_answer(address: &Address, why: &NoAnswer) -> String {
     format!("no agent answers at {address}: {why}\n{todo}")
 }
 
-/// The agent itself, a sentence a line.
-fn agent(about: &About) -> Vec<String> {
+/// The agent itself, a sentence a line, each with its indent.
+fn agent(about: &About) -> Vec<(usize, String)> {
     let up = duration(about.now.0 - about.started_at.0);
     let stored = match about.tier {
         Tier::Disk => "",
@@ -97,12 +97,24 @@ fn agent(about: &About) -> Vec<String> {
         1 => "1 change waits for delivery".to_owned(),
         n => format!("{n} changes wait for delivery"),
     };
-    let mut lines = vec![format!(
-        "AGENT  {}, up for {up} (since {}); {pending}{stored}",
+    let head = format!(
+        "{}{}, up for {up} (since {}); {pending}{stored}",
+        solid("AGENT  "),
         about.version,
         utc(about.started_at)
-    )];
-    lines.extend(about.standing_by.as_ref().map(|why| format!("  Standing by: {why}")));
-    lines.extend(about.troubles.iter().map(|trouble| format!("  Trouble: {trouble}")));
+    );
+    let mut lines = vec![(0, head)];
+    lines.extend(
+        about
+            .standing_by
+            .as_ref()
+            .map(|why| (2, format!("Standing by: {}", quote(why)))),
+    );
+    lines.extend(
+        about
+            .troubles
+            .iter()
+            .map(|trouble| (2, format!("Trouble: {}", quote(trouble)))),
+    );
     lines
 }

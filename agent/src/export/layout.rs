@@ -62,8 +62,8 @@ pub fn cut(text: &str, width: usize) -> String {
     out
 }
 
-/// A log line as it may be shown on a terminal: without the klog header (its time and place are columns of their own)
-/// and without control characters, which could move the cursor or hide text.
+/// A log line as it may be shown: without the klog header (its time and place are columns of their own), without control
+/// characters, which could move a terminal's cursor or hide text, and without those that turn the direction of what follows.
 pub fn quote(text: &str) -> String {
     let klog = text.as_bytes().first().is_some_and(|b| b"IWEF".contains(b))
         && text.len() > 5
@@ -73,7 +73,9 @@ pub fn quote(text: &str) -> String {
     } else {
         text
     };
-    let clean: String = body.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let turns = |c: char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let shown = |c: char| if c.is_control() || turns(c) { ' ' } else { c };
+    let clean: String = body.chars().map(shown).collect();
     clean.trim().to_owned()
 }
 
@@ -138,5 +140,6 @@ mod tests {
             "\"Failed\" err=\" [2Jx\""
         );
         assert_eq!(quote("Error] kept"), "Error] kept");
+        assert_eq!(quote("a\u{202e}b\u{2067}c"), "a b c");
     }
 }

@@ -309,12 +309,12 @@ impl<'a> Lead<'a> {
 
     fn gaps(&self) -> impl Iterator<Item = String> + use<'a> {
         let at = self.diagnosis.at;
-        let time = move |t: Option<Timestamp>| t.map_or_else(|| "?".to_owned(), |t| moment(t, at));
         self.diagnosis.gaps.iter().map(move |gap| {
-            let when = if gap.from.is_none() && gap.to.is_none() {
-                String::new()
-            } else {
-                format!(" {} to {}", time(gap.from), time(gap.to))
+            let when = match (gap.from, gap.to) {
+                (None, None) => String::new(),
+                (Some(from), None) => format!(" since {}", moment(from, at)),
+                (None, Some(to)) => format!(" until {}", moment(to, at)),
+                (Some(from), Some(to)) => format!(" {} to {}", moment(from, at), moment(to, at)),
             };
             let grant = gap
                 .grant

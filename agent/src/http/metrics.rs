@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hyper::body::Incoming;
-use hyper::header::{ACCEPT, AUTHORIZATION, VARY, WWW_AUTHENTICATE};
+use hyper::header::{ACCEPT, AUTHORIZATION, HeaderValue, VARY, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
 
 use super::accept::{OPEN_METRICS, TEXT_FORMAT, wants_open_metrics};
@@ -81,10 +81,7 @@ fn route(request: &Request<Incoming>, view: &dyn View, token_file: Option<&PathB
 }
 
 fn authorization(request: &Request<Incoming>) -> Option<&[u8]> {
-    request
-        .headers()
-        .get(AUTHORIZATION)
-        .map(hyper::header::HeaderValue::as_bytes)
+    request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes)
 }
 
 fn metrics(request: &Request<Incoming>, view: &dyn View) -> Answer {

@@ -20,7 +20,7 @@ pub(super) fn probes(numbers: &Numbers) -> Markup {
                 @for target in targets {
                     p { code { (target) } }
                     ul.stages {
-                        @for ((_, stage), (ok, seconds)) in numbers.probes.iter().filter(|((t, _), _)| t == target) {
+                        @for (stage, (ok, seconds)) in stages(numbers, target) {
                             li class=(if *ok { "good" } else { "bad" }) {
                                 (stage) " " @if *ok { "ok" } @else { "fails" }
                                 @if let Some(seconds) = seconds { ", " (milliseconds(*seconds)) }
@@ -31,6 +31,17 @@ pub(super) fn probes(numbers: &Numbers) -> Markup {
             }
         }
     }
+}
+
+/// In the order in which they are gone through; one that a word was added for comes last.
+fn stages<'a>(numbers: &'a Numbers, target: &str) -> Vec<(&'a str, &'a (bool, Option<f64>))> {
+    const ORDER: [&str; 5] = ["resolve", "connect", "proxy", "tls", "request"];
+    let of_target = numbers.probes.iter().filter(|((t, _), _)| t == target);
+    let mut stages: Vec<_> = of_target
+        .map(|((_, stage), figures)| (stage.as_str(), figures))
+        .collect();
+    stages.sort_by_key(|(stage, _)| ORDER.iter().position(|s| s == stage).unwrap_or(ORDER.len()));
+    stages
 }
 
 fn milliseconds(seconds: f64) -> String {

@@ -37,7 +37,7 @@ pub(super) fn root_cause(lead: &Lead<'_>, root: &Finding, over: bool) -> Markup 
     html! {
         section.card.verdict.bad[!over] #cause {
             h2 { @if over { "Root cause, over" } @else { "Root cause" } }
-            p.cause { code { (root.cause) } " " (verdict(root.verdict)) }
+            p.id { code { (root.cause) } " " (verdict(root.verdict)) }
             p.statement { (quote(&root.title)) "; " (lead.seen_since(root)) "." }
             p { (who_acts(root.owner, root.repair)) }
         }
@@ -160,14 +160,14 @@ pub(super) fn others(lead: &Lead<'_>) -> Markup {
 }
 
 fn named(finding: &Finding) -> Markup {
-    html! { code { (finding.cause) } " " (verdict(finding.verdict)) " " (quote(&finding.title)) }
+    html! { code { (finding.cause) } " " (verdict(finding.verdict)) ": " (quote(&finding.title)) }
 }
 
 pub(super) fn what_was_ruled_out(root: &Finding) -> Markup {
     let (common, reasons) = ruled_out(&root.ruled_out);
     let items: Vec<Markup> = reasons
         .into_iter()
-        .map(|(cause, because)| html! { code { (cause) } " " (quote(because)) })
+        .map(|(cause, because)| html! { code { (cause) } ": " (quote(because)) })
         .collect();
     html! {
         @if !items.is_empty() {
@@ -221,7 +221,7 @@ pub(super) fn risks(lead: &Lead<'_>) -> Markup {
         @for risk in lead.risks() {
             section.card.verdict.warn {
                 h2 { "Risk" }
-                p.cause { code { (risk.cause) } " " (verdict(risk.verdict)) }
+                p.id { code { (risk.cause) } " " (verdict(risk.verdict)) }
                 p.statement { (quote(&risk.title)) (lead.expected(risk)) }
                 @if alone {
                     (quoted(&risk.evidence, lead.diagnosis.at))

@@ -17,7 +17,7 @@ use crate::export::layout::word;
 use crate::export::metrics::Numbers;
 use crate::export::report::{Lead, Tense};
 use crate::export::words::utc;
-use crate::model::diagnosis::{Diagnosis, HeartbeatState};
+use crate::model::diagnosis::{Diagnosis, HeartbeatState, NodeVerdict};
 use crate::model::episode::EpisodeState;
 
 const STYLE: &str = include_str!("style.css");
@@ -78,7 +78,13 @@ fn title(lead: &Lead<'_>) -> String {
 
 fn header(lead: &Lead<'_>, shown: &Shown<'_>) -> Markup {
     let state = lead.diagnosis.heartbeat.state;
+    let present = matches!(
+        lead.diagnosis.verdict,
+        NodeVerdict::RootCause | NodeVerdict::Inconclusive
+    );
     let tone = match state {
+        // The heartbeat may be well where the kubelet itself says that the node is not.
+        HeartbeatState::Ok | HeartbeatState::Unknown if present => "bad",
         HeartbeatState::Ok => "good",
         HeartbeatState::Unknown => "unknown",
         HeartbeatState::Failing | HeartbeatState::Intermittent => "warn",

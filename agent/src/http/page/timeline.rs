@@ -64,7 +64,7 @@ impl Timeline {
         let before = |t: &Timestamp| *t <= episode.opened_at;
         let (zero, what) = match (good.filter(before), known_good.filter(before)) {
             (Some(at), _) => (at, "last good heartbeat".to_owned()),
-            (None, Some(at)) => (at, "the last that was good".to_owned()),
+            (None, Some(at)) => (at, "last known good".to_owned()),
             (None, None) => (
                 episode.opened_at,
                 format!("{}; when it was good last is not seen", effect(&episode.effect)),
@@ -186,13 +186,15 @@ impl Timeline {
                 (band("bad", bad, over))
                 (band("good", over, 1000))
                 @for (numbers, at, kind) in self.groups(&place) {
-                    circle class=(kind.class()) cx=(per_cent(at)) cy="14" r="11" {}
-                    text x=(per_cent(at)) y="18" { (numbers) }
+                    circle class=(kind.class()) cx=(per_cent(at)) cy="14" r="12" {}
+                    text x=(per_cent(at)) y="17.5" { (numbers) }
                 }
                 text.tick x=(per_cent(zero)) y="44" { "0 s" }
                 @if let Some(ends) = self.grace.filter(|_| bad - zero > 120) {
                     text.tick x=(per_cent(bad)) y="44" { (signed(self.offset(ends))) }
+                    (name("grace period", zero, bad))
                 }
+                (name(if self.grace.is_some() { "Ready=Unknown" } else { "not well" }, bad, over))
             }
         }
     }
@@ -229,6 +231,11 @@ impl Timeline {
 
 fn band(class: &'static str, from: i64, to: i64) -> Markup {
     html! { rect class=(class) x=(per_cent(from)) y="9" width=(per_cent((to - from).max(0))) height="10" {} }
+}
+
+/// What a band stands for, where there is room to say it between its ends' own labels.
+fn name(text: &'static str, from: i64, to: i64) -> Markup {
+    html! { @if to - from > 400 { text.tick x=(per_cent(i64::midpoint(from, to))) y="44" { (text) } } }
 }
 
 fn per_cent(thousandths: i64) -> String {
