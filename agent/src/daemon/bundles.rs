@@ -30,8 +30,10 @@ impl Shelf {
         let dir = self.dir.join(DIRECTORY);
         std::fs::create_dir_all(&dir)?;
         let bytes = bundle(inputs, foot, self.most)?;
-        // An episode's id is a time, digits and letters; whatever else it were, it stays one name.
-        let name: String = episode.chars().filter(char::is_ascii_alphanumeric).take(64).collect();
+        // An episode's id is a time, of digits, letters and a point; whatever else it were, it stays one name.
+        let is_part = |c: &char| c.is_ascii_alphanumeric() || *c == '.';
+        let name: String = episode.chars().filter(is_part).take(64).collect();
+        let name = name.trim_start_matches('.');
         let path = dir.join(format!("{name}{SUFFIX}"));
         let mut file = tempfile::NamedTempFile::new_in(&dir)?;
         file.write_all(&bytes)?;
