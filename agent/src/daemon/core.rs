@@ -15,6 +15,7 @@ use super::ledger::Ledger;
 use super::lines::Lines;
 use super::logs::Batch;
 use super::pace::{Pace, Suspicion};
+use super::starved::Starved;
 use crate::bundle::Foot;
 use crate::catalog::load::Catalog;
 use crate::clock::{Clock, Now};
@@ -78,17 +79,9 @@ pub struct Core {
     silent: bool,
     fresh: bool,
     quiet: u64,
-    late: Late,
+    starved: Starved,
     pace: watch::Sender<Pace>,
     standing: watch::Sender<Option<Standing>>,
-}
-
-/// How late the loop was, at worst, in this minute and the one before.
-#[derive(Debug, Default)]
-struct Late {
-    last: Option<u64>,
-    minute: u64,
-    worst: [u64; 2],
 }
 
 impl Core {
@@ -115,7 +108,7 @@ impl Core {
             silent: false,
             fresh: false,
             quiet: 0,
-            late: Late::default(),
+            starved: Starved::default(),
             pace: watch::Sender::new(Pace::Calm),
             standing: watch::Sender::new(None),
             setup,
@@ -167,9 +160,9 @@ impl Core {
         self.started
     }
 
-    /// How late the loop was at worst in the last minute or two, seconds.
+    /// How late the loop was at worst in the last two minutes, seconds.
     pub fn late(&self) -> f64 {
-        self.late.worst.iter().max().map_or(0.0, |micros| *micros as f64 / 1e6)
+        self.starved.worst()
     }
 
     /// The node's name, as far as it is known.
@@ -221,9 +214,10 @@ impl Core {
     }
 
     /// Takes what a source has seen.
-    pub fn done(&mut self, done: Done) {
-        let wall = self.setup.clock.now().wall;
-        self.figures.look(&done, wall);
+    pub fn done(&mut self, mut done: Done) {
+        let now = self.setup.clock.now();
+        self.starved.discount(&mut done, now.monotonic);
+        self.figures.look(&done, now.wall);
         if !self.looked.contains(&done.source) {
             self.looked.push(done.source);
         }
@@ -237,7 +231,7 @@ impl Core {
     /// Once a second: time passes for the engine, and what is new is told.
     pub fn second(&mut self) {
         let now = self.setup.clock.now();
-        self.late.note(now.monotonic);
+        self.starved.woken(now.monotonic);
         if now.monotonic.saturating_sub(self.reader) > READER && !self.silent {
             self.silent = true;
             self.figures.journal(false, 0, 0, now.wall);
@@ -350,19 +344,5 @@ impl Core {
     fn boot_id(&self) -> Option<String> {
         let own = self.setup.boot.map(|id| format!("{:032x}", u128::from_be_bytes(id)));
         own.or_else(|| self.line.boot_id())
-    }
-}
-
-impl Late {
-    fn note(&mut self, now: u64) {
-        if now.saturating_sub(self.minute) > 60_000_000 {
-            self.minute = now;
-            self.worst = [0, self.worst[0]];
-        }
-        if let Some(last) = self.last {
-            let late = now.saturating_sub(last).saturating_sub(1_000_000);
-            self.worst[0] = self.worst[0].max(late);
-        }
-        self.last = Some(now);
     }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::model::change::{Change, Tier};
+use crate::model::change::{Change, ChangeKind, Tier};
 use crate::model::time::Timestamp;
 
 /// Lines that wait to be written; more are dropped, and the next one says how many.
@@ -55,7 +55,7 @@ impl Lines {
     pub fn change(&self, change: &Change, tier: Tier) {
         self.write(&json!({
             "time": change.seen_at,
-            "level": if change.kind.is_bad() { "error" } else { "info" },
+            "level": level(change.kind),
             "msg": change.text,
             "event": change.kind,
             "at": change.at,
@@ -93,5 +93,13 @@ impl Lines {
             Ok(()) => self.dropped.set(0),
             Err(_) => self.dropped.set(dropped + 1),
         }
+    }
+}
+
+const fn level(kind: ChangeKind) -> &'static str {
+    match kind {
+        ChangeKind::RiskFound => "warning",
+        kind if kind.is_bad() => "error",
+        _ => "info",
     }
 }

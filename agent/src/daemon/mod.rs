@@ -18,6 +18,7 @@ pub mod notify;
 pub mod pace;
 mod ports;
 pub mod run;
+pub mod starved;
 pub mod state;
 pub mod view;
 pub mod watch;

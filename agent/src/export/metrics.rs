@@ -43,7 +43,7 @@ pub struct Numbers {
     pub deliveries: BTreeMap<(String, String), u64>,
     /// Changes lost at the outbox's bound.
     pub lost: u64,
-    /// How late the agent's own loop was at worst since the last scrape's minute, seconds.
+    /// How late the agent's own loop was at worst in the last two minutes, seconds.
     pub late: f64,
     /// Causes in the catalog.
     pub causes: usize,
@@ -272,7 +272,7 @@ fn observers(registry: &mut Registry, numbers: &Numbers) {
     late.set(numbers.late);
     registry.register(
         "loop_late_seconds",
-        "How late the agent itself was woken at worst in the last minute",
+        "How late the agent itself was woken at worst in the last two minutes",
         late,
     );
 }
