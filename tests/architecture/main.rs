@@ -29,6 +29,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["model", "grammar", "clock", "host", "world", "journal", "input"],
     ),
     (
+        "capture",
+        &["model", "grammar", "clock", "host", "world", "source", "input"],
+    ),
+    (
         "daemon",
         &[
             "model",
@@ -57,6 +61,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "world",
             "source",
             "bundle",
+            "capture",
             "catalog",
             "diagnosis",
             "pipeline",

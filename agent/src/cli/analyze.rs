@@ -1,7 +1,7 @@
 //! `whynotready analyze`: journals and logs in, a diagnosis out.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::Analyze;
@@ -12,6 +12,7 @@ use super::replay;
 use super::report;
 use super::run::{self, Failure};
 use super::window::Bound;
+use crate::capture;
 use crate::catalog::load::Catalog;
 use crate::diagnosis::engine;
 use crate::input;
@@ -29,8 +30,9 @@ pub(super) fn run(args: &Analyze, env: &dyn Fn(&str) -> Option<String>, io: &mut
         diagnosis.node = args.node.clone().or(diagnosis.node);
         diagnosis
     } else {
-        let options = window(args, since, until)?;
-        diagnose(args, &catalog, &options, io)?
+        let mut options = window(args, since, until)?;
+        let prepared = capture::prepare(&args.paths, &mut options).map_err(|e| Failure::Tool(e.to_string()))?;
+        diagnose(args, &prepared.paths, (&catalog, &options), io)?
     };
     report::print(&diagnosis, &args.common, env, io)
 }
@@ -86,8 +88,8 @@ fn window(args: &Analyze, since: Option<Bound>, until: Option<Bound>) -> Result<
 
 fn diagnose(
     args: &Analyze,
-    catalog: &Arc<Catalog>,
-    options: &input::Options,
+    paths: &[PathBuf],
+    (catalog, options): (&Arc<Catalog>, &input::Options),
     io: &mut Io,
 ) -> Result<Diagnosis, Failure> {
     let reads_stdin = args.paths.iter().any(|p| p.as_path() == Path::new("-"));
@@ -97,7 +99,7 @@ fn diagnose(
     let summary = {
         let mut line = Line::new(&mut io.stderr, io.stderr_is_terminal);
         input::read(
-            &args.paths,
+            paths,
             stdin,
             options,
             &|text| catalog.matcher.may_fit(text),

@@ -1,8 +1,11 @@
 //! What the reader of logs is told, and what it says when it is done.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 
+use super::aside::Aside;
 use super::moment::Timeline;
 use crate::model::time::{Moment, Timestamp};
 
@@ -15,6 +18,22 @@ pub struct Options {
     pub until: Option<Timestamp>,
     /// The year of the first line of logs whose stamps have none; else the year of the file's last change.
     pub reference_year: Option<i32>,
+    /// What was seen beside the log.
+    pub asides: Vec<Aside>,
+    /// Files in directories that are not read: what they hold is read elsewhere.
+    pub leave: BTreeSet<PathBuf>,
+    /// Under which names files below these directories are shown: an archive's, for where it was unpacked to.
+    pub shown: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Options {
+    /// The name under which a path is shown.
+    pub fn show(&self, path: &Path) -> PathBuf {
+        self.shown
+            .iter()
+            .find_map(|(root, name)| path.strip_prefix(root).ok().map(|below| name.join(below)))
+            .unwrap_or_else(|| path.to_owned())
+    }
 }
 
 /// How far the reader is.

@@ -3,6 +3,7 @@
 
 mod ahead;
 mod api;
+mod aside;
 mod compress;
 mod detect;
 mod entry;
@@ -28,6 +29,7 @@ mod walk;
 mod zone;
 
 pub use api::{Fault, InputError, NodeName, NodeNameFrom, Options, Progress, SourceSummary, Summary};
+pub use aside::Aside;
 pub use entry::WANTED as JOURNAL_FIELDS;
 pub use feed::{Feed, Written};
 pub use intake::{Intake, KernelRecord, Sieve};
