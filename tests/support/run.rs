@@ -22,7 +22,7 @@ pub fn diagnose(catalog: &Arc<Catalog>, case: &Case) -> Result<Diagnosis> {
     match &case.material {
         Material::Record(dir) => {
             let mut options = Window::default();
-            let paths = capture::prepare(&[dir.clone()], &mut options)?.paths;
+            let paths = capture::prepare(std::slice::from_ref(dir), &mut options)?.paths;
             let mut sink = |input: Input| analyzer.input(&input, &mut |_| {});
             input::read(&paths, None, &options, &sieve, &mut sink, &mut |_| {})?;
         }

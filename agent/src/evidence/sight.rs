@@ -24,9 +24,11 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// Notes a look. A single reading of a captured node is none: it lacks the rates by which the kind tells what is well.
+    /// Notes a look. A single reading of a captured node is none where rates are what tells that all is well; the state of
+    /// a process is no rate.
     pub fn note(&mut self, observation: &Arc<Observation>) {
-        let looks = |f: &&Fact| is_live(f.kind) && f.text("taken") != Some("once");
+        let once = |f: &Fact| f.text("taken") == Some("once") && f.kind != Kind::Process;
+        let looks = |f: &&Fact| is_live(f.kind) && !once(f);
         for fact in observation.facts.iter().filter(looks) {
             self.first.entry(fact.kind).or_insert(observation.at.t);
             self.blind.remove(&fact.kind);
