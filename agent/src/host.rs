@@ -137,8 +137,8 @@ impl Host {
             }
             let next = done.join(&part);
             match std::fs::read_link(self.root.join(&next)) {
-                // The links of /proc/PID/root and the like are no paths.
-                Ok(target) if links < LINKS && !next.starts_with("proc") => {
+                // The links of /proc/PID/root and the like are no paths; copied ones are, and must not lead out.
+                Ok(target) if links < LINKS && (!next.starts_with("proc") || !self.is_live()) => {
                     links += 1;
                     if target.is_absolute() {
                         done = PathBuf::new();

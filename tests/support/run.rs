@@ -22,9 +22,10 @@ pub fn diagnose(catalog: &Arc<Catalog>, case: &Case) -> Result<Diagnosis> {
     match &case.material {
         Material::Record(dir) => {
             let mut options = Window::default();
-            let paths = capture::prepare(std::slice::from_ref(dir), &mut options)?.paths;
+            let prepared = capture::prepare(std::slice::from_ref(dir))?;
+            prepared.tell(&mut options);
             let mut sink = |input: Input| analyzer.input(&input, &mut |_| {});
-            input::read(&paths, None, &options, &sieve, &mut sink, &mut |_| {})?;
+            input::read(&prepared.paths, None, &options, &sieve, &mut sink, &mut |_| {})?;
         }
         Material::Lines(lines) => feed(lines, &mut |input| analyzer.input(&input, &mut |_| {})),
     }

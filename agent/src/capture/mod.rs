@@ -14,5 +14,6 @@ mod root;
 mod show;
 mod ss;
 mod still;
+mod twice;
 
-pub use prepare::{Prepared, prepare};
+pub use prepare::{PrepareError, Prepared, prepare};

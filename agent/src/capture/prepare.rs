@@ -1,24 +1,99 @@
-//! What the command line names, made ready for the reader of logs: captures become looks beside the record.
+//! What the command line names, made ready for the reader of logs: archives are unpacked, captures become looks beside the
+//! record, and of a log that is there several times one is chosen.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use super::look::look;
-use super::root;
-use crate::input::Options;
+use super::{root, twice};
+use crate::input::{ArchiveError, Options, Unpacked, unpack};
 
-/// What the reader of logs is to be given.
+/// What the reader of logs is to be given. Archives stay unpacked as long as this lives.
 #[derive(Debug, Default)]
 pub struct Prepared {
-    /// The paths, as they were named.
+    /// The paths; an archive's is where it was unpacked to.
     pub paths: Vec<PathBuf>,
+    /// What was left out of archives, in words.
+    pub left: Vec<String>,
+    options: Options,
+    unpacked: Vec<Unpacked>,
 }
 
-/// Looks for captures in the directories among the paths, and puts what they say into the options.
-pub fn prepare(paths: &[PathBuf], options: &mut Options) -> std::io::Result<Prepared> {
-    let prepared = Prepared { paths: paths.to_vec() };
+/// Why the paths cannot be made ready.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// An archive is broken or refused.
+    #[error(transparent)]
+    Archive(#[from] ArchiveError),
+    /// A capture cannot be looked at: no thread, no runtime.
+    #[error("cannot look at what was captured: {0}")]
+    Look(#[from] io::Error),
+}
+
+/// Makes the paths ready.
+pub fn prepare(paths: &[PathBuf]) -> Result<Prepared, PrepareError> {
+    let mut prepared = Prepared::default();
+    for path in paths {
+        match unpack(path, &wanted)? {
+            Some(mut unpacked) => {
+                let directory = unpacked.directory.path().to_owned();
+                prepared.options.shown.push((directory.clone(), path.clone()));
+                prepared.left.append(&mut unpacked.left);
+                prepared.paths.push(directory);
+                prepared.unpacked.push(unpacked);
+            }
+            None => prepared.paths.push(path.clone()),
+        }
+    }
     let directories: Vec<PathBuf> = prepared.paths.iter().filter(|p| p.is_dir()).cloned().collect();
     for root in root::find(&directories) {
-        options.asides.push(look(&root)?);
+        prepared.options.asides.push(look(&root)?);
+        if root.sos {
+            prepared.options.leave.extend(twice::of_sos(&root.path));
+        }
     }
     Ok(prepared)
+}
+
+impl Prepared {
+    /// What was found goes into the options of the reader.
+    pub fn tell(&self, options: &mut Options) {
+        options.asides.clone_from(&self.options.asides);
+        options.leave.clone_from(&self.options.leave);
+        options.shown.clone_from(&self.options.shown);
+    }
+}
+
+/// Which members of an archive are of use: not the bulk of /sys and of programs, nor the objects of a cluster's namespaces.
+fn wanted(member: &Path) -> bool {
+    let parts: Vec<&str> = member.iter().filter_map(|p| p.to_str()).collect();
+    let below = |names: &[&str]| parts.windows(names.len()).any(|w| w == names);
+    if below(&["sys"]) && !below(&["proc", "sys"]) {
+        return below(&["sys", "fs", "cgroup"]) || below(&["sys", "class", "net"]);
+    }
+    if below(&["usr"]) || parts.get(1) == Some(&"lib") {
+        return below(&["systemd", "system"]) || parts.len() == 2;
+    }
+    !below(&["namespaces"])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bulk_is_left() {
+        for (path, is) in [
+            ("sosreport-x/proc/sys/kernel/pid_max", true),
+            ("sosreport-x/sys/fs/cgroup/system.slice/memory.current", true),
+            ("sosreport-x/sys/module/loop/refcnt", false),
+            ("sosreport-x/lib", true),
+            ("sosreport-x/usr/lib/systemd/system/kubelet.service", true),
+            ("sosreport-x/usr/share/doc/x", false),
+            ("must-gather/quay/host_service_logs/masters/kubelet_service.log", true),
+            ("must-gather/quay/namespaces/default/pods/x/x.yaml", false),
+        ] {
+            assert_eq!(wanted(Path::new(path)), is, "{path}");
+        }
+    }
 }

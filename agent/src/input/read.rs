@@ -158,7 +158,7 @@ fn plan(
         let seen = options.asides.iter().any(|a| a.root.starts_with(&paths[argument]));
         if !plan.understood.contains(&argument) && !seen {
             plan.faults.push(Fault::NothingFound {
-                path: paths[argument].display().to_string(),
+                path: options.show(&paths[argument]).display().to_string(),
             });
         }
     }
