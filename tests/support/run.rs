@@ -22,7 +22,7 @@ pub fn diagnose(catalog: &Arc<Catalog>, case: &Case) -> Result<Diagnosis> {
     match &case.material {
         Material::Record(dir) => {
             let mut options = Window::default();
-            let prepared = capture::prepare(std::slice::from_ref(dir))?;
+            let prepared = capture::prepare(std::slice::from_ref(dir), None)?;
             prepared.tell(&mut options);
             let mut sink = |input: Input| analyzer.input(&input, &mut |_| {});
             input::read(&prepared.paths, None, &options, &sieve, &mut sink, &mut |_| {})?;

@@ -18,6 +18,12 @@ pub(super) fn parse(text: &str) -> Option<Timestamp> {
     if let Ok(at) = line.parse::<jiff::Timestamp>() {
         return Some(Timestamp(at.as_microsecond()));
     }
+    if let Ok(civil) = line.parse::<jiff::civil::DateTime>()
+        && line.contains(':')
+    {
+        let at = civil.to_zoned(jiff::tz::TimeZone::UTC).ok()?;
+        return Some(Timestamp(at.timestamp().as_microsecond()));
+    }
     // `Wed Nov 25 15:29:43 UTC 2026`, `Wed 25 Nov 2026 03:29:43 PM UTC`
     let words: Vec<&str> = line.split([' ', ',']).filter(|w| !w.is_empty()).collect();
     let month = words.iter().find_map(|w| {
@@ -52,6 +58,7 @@ mod tests {
         for text in [
             "2026-11-25T15:29:43Z\n",
             "2026-11-25T16:29:43+01:00",
+            "2026-11-25 15:29:43",
             "Wed Nov 25 15:29:43 UTC 2026",
             "Wed 25 Nov 2026 03:29:43 PM UTC",
             "Wed Nov 25 03:29:43 PM UTC 2026\n",

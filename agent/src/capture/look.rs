@@ -1,5 +1,6 @@
 //! One look at a capture: the sources that only read files, and what commands printed.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::outputs::{self, Outputs};
@@ -77,20 +78,46 @@ pub(super) fn look(root: &Root) -> std::io::Result<Aside> {
         .map(|(wall, up)| Timestamp(wall.0.saturating_sub(up as i64)));
     done.extend(printed(&scene, &outputs, (now.wall, booted)));
     done.iter_mut().flat_map(|d| &mut d.look.readings).for_each(mark);
+    Ok(Aside {
+        uptime,
+        ..aside(root.path.clone(), outputs.date, &done)
+    })
+}
+
+/// What the API server had of a node when it was captured.
+pub(super) fn of_readings(
+    root: PathBuf,
+    wall: Option<Timestamp>,
+    readings: impl IntoIterator<Item = Reading>,
+) -> Aside {
+    aside(root, wall, &[done("node-object", readings.into_iter().collect())])
+}
+
+fn aside(root: PathBuf, wall: Option<Timestamp>, done: &[Done]) -> Aside {
+    let at = wall.unwrap_or_default();
     let stand = Stand {
-        at: Moment {
-            t: now.wall.0,
-            wall: now.wall,
-        },
+        at: Moment { t: at.0, wall: at },
         boot: 0,
         seq: 0,
     };
-    Ok(Aside {
-        root: root.path.clone(),
-        wall: outputs.date,
-        uptime,
-        inputs: pass::inputs(&done, stand),
-    })
+    Aside {
+        root,
+        wall,
+        uptime: None,
+        inputs: pass::inputs(done, stand),
+    }
+}
+
+fn done(source: &'static str, readings: Vec<Reading>) -> Done {
+    Done {
+        source,
+        look: Look {
+            readings,
+            blind: Vec::new(),
+        },
+        took: 0,
+        in_time: true,
+    }
 }
 
 /// The sources that need nothing but files. Those that compare with the time need the time.
@@ -132,12 +159,10 @@ fn printed(scene: &Scene, outputs: &Outputs, clock: (Timestamp, Option<Timestamp
         let name = unit.trim_end_matches(".service");
         // In k3s and its kin the kubelet has no process of its own name.
         if let (Some(tasks), true) = (&outputs.tasks, matches!(name, "kubelet" | "containerd" | "crio")) {
-            processes.extend(ps::reading(
-                tasks,
-                role,
-                properties.and_then(super::show::Shown::pid),
-                name,
-            ));
+            let reading = ps::reading(tasks, role, properties.and_then(super::show::Shown::pid), name);
+            // Where there is no such unit, nobody misses its process.
+            let absent = |r: &Reading| r.facts.iter().any(|f| f.text("state") == Some("absent"));
+            processes.extend(reading.filter(|r| properties.is_some() || !absent(r)));
         }
     }
     let sockets = outputs.sockets.as_deref().unwrap_or_default();
@@ -156,15 +181,7 @@ fn printed(scene: &Scene, outputs: &Outputs, clock: (Timestamp, Option<Timestamp
     ]
     .into_iter()
     .filter(|(_, readings)| !readings.is_empty())
-    .map(|(source, readings)| Done {
-        source,
-        look: Look {
-            readings,
-            blind: Vec::new(),
-        },
-        took: 0,
-        in_time: true,
-    })
+    .map(|(source, readings)| done(source, readings))
     .collect()
 }
 

@@ -7,6 +7,7 @@
 mod date;
 mod df;
 mod look;
+mod must_gather;
 mod outputs;
 mod prepare;
 mod ps;

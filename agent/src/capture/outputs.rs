@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::PathBuf;
 
-use super::root::Root;
+use super::root::{Capture, Root};
 use super::{date, df, ps, show, ss};
 use crate::host::Host;
 use crate::model::time::Timestamp;
@@ -33,7 +33,7 @@ pub(super) struct Outputs {
 pub(super) fn read(host: &Host, root: &Root) -> Outputs {
     let mut outputs = Outputs::default();
     let mut left = FILES;
-    if root.sos {
+    if root.kind == Capture::Sos {
         for plugin in host.directories(SOS).unwrap_or_default() {
             directory(host, &format!("{SOS}/{plugin}"), &mut outputs, &mut left);
         }

@@ -4,8 +4,10 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::look::look;
-use super::{root, twice};
+use super::look::{look, of_readings};
+use super::root::{self, Capture, Root};
+use super::{must_gather, twice};
+use crate::host::Host;
 use crate::input::{ArchiveError, Options, Unpacked, unpack};
 
 /// What the reader of logs is to be given. Archives stay unpacked as long as this lives.
@@ -13,8 +15,10 @@ use crate::input::{ArchiveError, Options, Unpacked, unpack};
 pub struct Prepared {
     /// The paths; an archive's is where it was unpacked to.
     pub paths: Vec<PathBuf>,
-    /// What was left out of archives, in words.
+    /// What was left out of archives and what they lack, in words.
     pub left: Vec<String>,
+    /// The node of a must-gather that is spoken of.
+    pub node: Option<String>,
     options: Options,
     unpacked: Vec<Unpacked>,
 }
@@ -30,8 +34,8 @@ pub enum PrepareError {
     Look(#[from] io::Error),
 }
 
-/// Makes the paths ready.
-pub fn prepare(paths: &[PathBuf]) -> Result<Prepared, PrepareError> {
+/// Makes the paths ready. `node` chooses among the nodes of a must-gather.
+pub fn prepare(paths: &[PathBuf], node: Option<&str>) -> Result<Prepared, PrepareError> {
     let mut prepared = Prepared::default();
     for path in paths {
         match unpack(path, &wanted)? {
@@ -47,20 +51,47 @@ pub fn prepare(paths: &[PathBuf]) -> Result<Prepared, PrepareError> {
     }
     let directories: Vec<PathBuf> = prepared.paths.iter().filter(|p| p.is_dir()).cloned().collect();
     for root in root::find(&directories) {
-        prepared.options.asides.push(look(&root)?);
-        if root.sos {
-            prepared.options.leave.extend(twice::of_sos(&root.path));
+        match root.kind {
+            Capture::Files => prepared.options.asides.push(look(&root)?),
+            Capture::Sos => {
+                prepared.options.asides.push(look(&root)?);
+                prepared.options.leave.extend(twice::of_sos(&root.path));
+            }
+            Capture::MustGather => prepared.of_cluster(&root, node),
         }
     }
     Ok(prepared)
 }
 
 impl Prepared {
+    /// Chooses one node of a must-gather.
+    fn of_cluster(&mut self, root: &Root, asked: Option<&str>) {
+        let tree = Host::at(&root.path);
+        let shown = self.options.show(&root.path).display().to_string();
+        let Some(node) = must_gather::choose(&tree, asked) else {
+            let why = "the logs are of several nodes, and none of them is not ready: name one with --node";
+            self.left.push(format!("{shown}: {why}"));
+            return;
+        };
+        if !must_gather::has_lines(&tree, &node.name) {
+            let how = "gather them with: oc adm must-gather -- gather_service_logs worker";
+            self.left
+                .push(format!("{shown}: there are no logs of {}; {how}", node.name));
+        }
+        let wall = must_gather::gathered(&tree);
+        self.options
+            .asides
+            .push(of_readings(root.path.clone(), wall, must_gather::reading(&node)));
+        self.options.host = Some(node.name.clone());
+        self.node = Some(node.name);
+    }
+
     /// What was found goes into the options of the reader.
     pub fn tell(&self, options: &mut Options) {
         options.asides.clone_from(&self.options.asides);
         options.leave.clone_from(&self.options.leave);
         options.shown.clone_from(&self.options.shown);
+        options.host.clone_from(&self.options.host);
     }
 }
 

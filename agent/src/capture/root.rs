@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::must_gather;
 use crate::host::Host;
 
 /// How deep captures are looked for: `must-gather/<image>/nodes/<node>/sysinfo` of an archive's own directory.
@@ -16,8 +17,18 @@ const ROOTS: usize = 16;
 pub(super) struct Root {
     /// Its directory.
     pub(super) path: PathBuf,
-    /// It is a sosreport: command outputs lie below `sos_commands/`.
-    pub(super) sos: bool,
+    pub(super) kind: Capture,
+}
+
+/// Who captured it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Capture {
+    /// A node's files, and what commands printed beside them.
+    Files,
+    /// A sosreport: what commands printed lies below `sos_commands/`.
+    Sos,
+    /// OpenShift's must-gather: of a cluster, not of a node.
+    MustGather,
 }
 
 /// The captures in these directories. What is a running machine's own `/proc` is none.
@@ -36,8 +47,8 @@ fn descend(host: &Host, below: &Path, depth: usize, (roots, left): (&mut Vec<Roo
     }
     *left -= 1;
     let path = host.path(below);
-    if let Some(sos) = is_root(&Host::at(&path)) {
-        roots.push(Root { path, sos });
+    if let Some(kind) = is_root(&Host::at(&path)) {
+        roots.push(Root { path, kind });
         return;
     }
     if depth < DEPTH {
@@ -47,19 +58,24 @@ fn descend(host: &Host, below: &Path, depth: usize, (roots, left): (&mut Vec<Roo
     }
 }
 
-/// `Some(sosreport)` where the directory looks like a node's file tree with a `/proc` that was copied, or with the
+/// What the directory is: a sosreport, a must-gather, or a node's file tree with a `/proc` that was copied or with the
 /// kubelet's own files.
-fn is_root(tree: &Host) -> Option<bool> {
+fn is_root(tree: &Host) -> Option<Capture> {
     if tree.is_live() {
         return None;
     }
-    let sos = tree.directories("/sos_commands").is_ok_and(|d| !d.is_empty());
+    if tree.directories("/sos_commands").is_ok_and(|d| !d.is_empty()) {
+        return Some(Capture::Sos);
+    }
+    if must_gather::is_root(tree) {
+        return Some(Capture::MustGather);
+    }
     let begins = |path: &str, with: &str| tree.text(path).is_ok_and(|t| t.starts_with(with));
     let copied = begins("/proc/meminfo", "MemTotal:") || begins("/proc/pressure/memory", "some avg10=");
     let kubelet = tree
         .text("/var/lib/kubelet/config.yaml")
         .is_ok_and(|t| t.contains("KubeletConfiguration"));
-    (sos || copied || kubelet).then_some(sos)
+    (copied || kubelet).then_some(Capture::Files)
 }
 
 #[cfg(test)]
@@ -83,9 +99,9 @@ mod tests {
         let found = find(&[dir.path().to_owned()]);
         let names: Vec<_> = found
             .iter()
-            .map(|r| (r.path.strip_prefix(dir.path()).unwrap().to_str().unwrap(), r.sos))
+            .map(|r| (r.path.strip_prefix(dir.path()).unwrap().to_str().unwrap(), r.kind))
             .collect();
-        assert_eq!(names, [("a/anything", false), ("b/sosreport-x", true)]);
+        assert_eq!(names, [("a/anything", Capture::Files), ("b/sosreport-x", Capture::Sos)]);
     }
 
     #[test]

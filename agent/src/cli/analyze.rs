@@ -31,7 +31,7 @@ pub(super) fn run(args: &Analyze, env: &dyn Fn(&str) -> Option<String>, io: &mut
         diagnosis.node = args.node.clone().or(diagnosis.node);
         diagnosis
     } else {
-        let prepared = capture::prepare(&args.paths).map_err(|e| Failure::Tool(e.to_string()))?;
+        let prepared = capture::prepare(&args.paths, args.node.as_deref()).map_err(|e| Failure::Tool(e.to_string()))?;
         let options = window(&prepared, since, until)?;
         diagnose(args, &prepared, (&catalog, &options), io)?
     };
@@ -121,7 +121,12 @@ fn diagnose(
         .map_err(|e| Failure::Tool(e.to_string()))?
     };
     let mut diagnosis = analyzer.diagnosis();
-    diagnosis.node = args.node.clone().or(diagnosis.node).or(summary.node.map(|n| n.name));
+    diagnosis.node = args
+        .node
+        .clone()
+        .or_else(|| prepared.node.clone())
+        .or(diagnosis.node)
+        .or(summary.node.map(|n| n.name));
     diagnosis.boot_id = diagnosis.boot_id.or(summary.boot_id);
     Ok(diagnosis)
 }

@@ -22,11 +22,20 @@ pub struct Options {
     pub asides: Vec<Aside>,
     /// Files in directories that are not read: what they hold is read elsewhere.
     pub leave: BTreeSet<PathBuf>,
+    /// Of logs that hold several hosts' lines only those of this node, whose host's name may be the first part of its own.
+    pub host: Option<String>,
     /// Under which names files below these directories are shown: an archive's, for where it was unpacked to.
     pub shown: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Options {
+    /// Whether lines of this host are read.
+    pub fn is_of(&self, host: &str) -> bool {
+        self.host
+            .as_deref()
+            .is_none_or(|node| host == node || node.strip_prefix(host).is_some_and(|rest| rest.starts_with('.')))
+    }
+
     /// The name under which a path is shown.
     pub fn show(&self, path: &Path) -> PathBuf {
         self.shown

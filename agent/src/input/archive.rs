@@ -191,7 +191,10 @@ impl Unpacking<'_> {
         long: Long,
         entry: &mut tar::Entry<'_, Box<dyn Read>>,
     ) -> Result<Option<io::Error>, ArchiveError> {
-        let name = match long.name.map_or_else(|| entry.path().map(|p| p.into_owned()), Ok) {
+        let name = match long
+            .name
+            .map_or_else(|| entry.path().map(std::borrow::Cow::into_owned), Ok)
+        {
             Ok(name) => name,
             Err(e) => return Ok(Some(e)),
         };
@@ -312,7 +315,6 @@ fn inside(name: &Path) -> Option<PathBuf> {
 }
 
 /// A new file; one that is there already is not written again.
-#[expect(clippy::disallowed_methods, reason = "a file of our own temporary directory")]
 fn create(path: &Path) -> io::Result<File> {
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent)?;

@@ -82,11 +82,12 @@ pub(super) struct Emitter<'s> {
     since: i64,
     until: i64,
     asides: Asides,
+    pub(super) options: &'s Options,
 }
 
 impl<'s> Emitter<'s> {
     pub(super) fn new(
-        options: &Options,
+        options: &'s Options,
         kept: &'s mut Kept,
         sieve: &'s dyn Fn(&str) -> bool,
         sink: &'s mut dyn FnMut(Input),
@@ -98,6 +99,7 @@ impl<'s> Emitter<'s> {
             since: options.since.map_or(i64::MIN, |t| t.0),
             until: options.until.map_or(i64::MAX, |t| t.0),
             asides: Asides::new(&options.asides),
+            options,
         }
     }
 
