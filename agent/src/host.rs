@@ -9,6 +9,8 @@ use std::path::{Component, Path, PathBuf};
 
 /// Symbolic links followed at most, as in the kernel (`MAXSYMLINKS`).
 const LINKS: usize = 40;
+/// Where links without an end lead: what is below a device is missing (`ENOTDIR`).
+const NOWHERE: &str = "/dev/null/links";
 /// A file that is read whole is not longer than this: 4 MiB.
 const WHOLE: u64 = 4 << 20;
 
@@ -137,9 +139,12 @@ impl Host {
             }
             let next = done.join(&part);
             match std::fs::read_link(self.root.join(&next)) {
-                // The links of /proc/PID/root and the like are no paths.
-                Ok(target) if links < LINKS && !next.starts_with("proc") => {
+                // The links of /proc/PID/root and the like are no paths; copied ones are, and must not lead out.
+                Ok(target) if !next.starts_with("proc") || !self.is_live() => {
                     links += 1;
+                    if links > LINKS {
+                        return PathBuf::from(NOWHERE);
+                    }
                     if target.is_absolute() {
                         done = PathBuf::new();
                     }
@@ -266,5 +271,12 @@ mod tests {
         assert_eq!(host.path("/run/up/resolv.conf"), root.join("run/systemd/resolv.conf"));
         assert_eq!(host.text("/etc/resolv.conf").unwrap(), "");
         assert!(host.text("/etc/none").unwrap_err().is_missing());
+        // In a capture a link of /proc is one like any other, and one that leads to itself leads nowhere.
+        std::fs::create_dir(root.join("proc")).unwrap();
+        std::os::unix::fs::symlink("/proc/meminfo", root.join("proc/meminfo")).unwrap();
+        std::os::unix::fs::symlink("/proc/uptime", root.join("proc/stat")).unwrap();
+        for path in ["/proc/meminfo", "/proc/stat"] {
+            assert!(host.text(path).unwrap_err().is_missing(), "{path}");
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! typed facts, [`catalog`] says what causes look like, [`evidence`] and [`diagnosis`] reason (pure), [`export`] renders.
 
 pub mod bundle;
+pub mod capture;
 pub mod catalog;
 pub mod cli;
 pub mod clock;

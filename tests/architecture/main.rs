@@ -33,6 +33,10 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["model", "grammar", "clock", "host", "world", "journal", "input"],
     ),
     (
+        "capture",
+        &["model", "grammar", "clock", "host", "world", "source", "input"],
+    ),
+    (
         "daemon",
         &[
             "model",
@@ -66,6 +70,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "world",
             "source",
             "bundle",
+            "capture",
             "catalog",
             "diagnosis",
             "pipeline",

@@ -21,6 +21,9 @@ struct Args {
     /// One JSON document
     #[arg(long)]
     json: bool,
+    /// Journals alone, without what was captured from the nodes
+    #[arg(long)]
+    journals_only: bool,
     /// Scenarios that a journal cannot tell, with the reason
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/cannot-tell.toml"))]
     cannot_tell: PathBuf,
@@ -47,7 +50,7 @@ fn main() -> Result<ExitCode> {
     let excuses = corpus::excuses(Path::new(&args.cannot_tell))?;
     let mut cases = Vec::new();
     for dir in &args.dirs {
-        cases.extend(corpus::load(dir, &excuses)?);
+        cases.extend(corpus::load(dir, &excuses, !args.journals_only)?);
     }
     let rows = board::run(&catalog, cases)?;
     let mut out = std::io::stdout().lock();

@@ -15,7 +15,7 @@ fn case(cause: &str, no_effect: bool) -> Case {
         also_right: vec!["runtime-hung".into()],
         no_effect,
         excused: None,
-        material: Material::Journal(PathBuf::new()),
+        material: Material::Record(PathBuf::new()),
     }
 }
 

@@ -83,7 +83,7 @@ pub fn run(catalog: &Arc<Catalog>, cases: Vec<Case>) -> Result<Vec<Row>> {
 
 /// An incident that counts: not excused.
 pub fn is_incident(row: &Row) -> bool {
-    matches!(row.case.material, Material::Journal(_)) && row.case.excused.is_none()
+    matches!(row.case.material, Material::Record(_)) && row.case.excused.is_none()
 }
 
 /// A field case of three lines or more.

@@ -31,8 +31,8 @@ pub struct Case {
 /// What is read.
 #[derive(Debug, Clone)]
 pub enum Material {
-    /// A directory of journals.
-    Journal(PathBuf),
+    /// A directory: journals, and what was captured from the node beside them.
+    Record(PathBuf),
     /// Lines.
     Lines(Vec<Line>),
 }
@@ -83,13 +83,13 @@ pub fn excuses(path: &Path) -> Result<BTreeMap<String, String>> {
     Ok(excuses)
 }
 
-/// The cases of a directory, by what lies in it.
-pub fn load(dir: &Path, excuses: &BTreeMap<String, String>) -> Result<Vec<Case>> {
+/// The cases of a directory, by what lies in it; incidents with what was captured from the node, or their journals alone.
+pub fn load(dir: &Path, excuses: &BTreeMap<String, String>, snapshots: bool) -> Result<Vec<Case>> {
     let field = dir.join("cases.jsonl");
     let cases = if field.is_file() {
         field_cases(&field)?
     } else {
-        incidents(dir, excuses)?
+        incidents(dir, excuses, snapshots)?
     };
     if cases.is_empty() {
         bail!("{}: neither incidents nor cases.jsonl", dir.display());
@@ -103,7 +103,7 @@ fn text(path: &Path) -> Result<String> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "a corpus is read from disk")]
-fn incidents(dir: &Path, excuses: &BTreeMap<String, String>) -> Result<Vec<Case>> {
+fn incidents(dir: &Path, excuses: &BTreeMap<String, String>, snapshots: bool) -> Result<Vec<Case>> {
     let mut folders: Vec<PathBuf> = std::fs::read_dir(dir)
         .with_context(|| format!("{}", dir.display()))?
         .flatten()
@@ -125,7 +125,7 @@ fn incidents(dir: &Path, excuses: &BTreeMap<String, String>) -> Result<Vec<Case>
             cause: label.cause,
             also_right: label.also_right,
             no_effect: label.effect.as_deref() == Some("none"),
-            material: Material::Journal(folder.join("journal")),
+            material: Material::Record(if snapshots { folder } else { folder.join("journal") }),
         });
     }
     Ok(cases)

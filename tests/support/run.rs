@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use anyhow::Result;
+use whynotready::capture;
 use whynotready::catalog::load::Catalog;
 use whynotready::diagnosis::engine::Options;
 use whynotready::grammar::{line as grammar, origin, parse};
@@ -19,10 +20,12 @@ pub fn diagnose(catalog: &Arc<Catalog>, case: &Case) -> Result<Diagnosis> {
     let mut analyzer = Analyzer::new(Arc::clone(catalog), Options { premise: true });
     let sieve = |text: &str| catalog.matcher.may_fit(text);
     match &case.material {
-        Material::Journal(dir) => {
-            let paths = [dir.clone()];
+        Material::Record(dir) => {
+            let mut options = Window::default();
+            let prepared = capture::prepare(std::slice::from_ref(dir), None)?;
+            prepared.tell(&mut options);
             let mut sink = |input: Input| analyzer.input(&input, &mut |_| {});
-            input::read(&paths, None, &Window::default(), &sieve, &mut sink, &mut |_| {})?;
+            input::read(&prepared.paths, None, &options, &sieve, &mut sink, &mut |_| {})?;
         }
         Material::Lines(lines) => feed(lines, &mut |input| analyzer.input(&input, &mut |_| {})),
     }

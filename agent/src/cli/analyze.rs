@@ -12,11 +12,13 @@ use super::replay;
 use super::report;
 use super::run::{self, Failure};
 use super::window::Bound;
+use crate::capture::{self, Prepared};
 use crate::catalog::load::Catalog;
 use crate::diagnosis::engine;
 use crate::export::report::Tense;
 use crate::input;
 use crate::model::diagnosis::Diagnosis;
+use crate::model::input::{Gap, Input};
 use crate::model::time::Timestamp;
 use crate::pipeline::Analyzer;
 
@@ -30,8 +32,9 @@ pub(super) fn run(args: &Analyze, env: &dyn Fn(&str) -> Option<String>, io: &mut
         diagnosis.node = args.node.clone().or(diagnosis.node);
         diagnosis
     } else {
-        let options = window(args, since, until)?;
-        diagnose(args, &catalog, &options, io)?
+        let prepared = capture::prepare(&args.paths, args.node.as_deref()).map_err(|e| Failure::Tool(e.to_string()))?;
+        let options = window(&prepared, since, until)?;
+        diagnose(args, &prepared, (&catalog, &options), io)?
     };
     report::print((&diagnosis, Tense::Record), &args.common, env, io)
 }
@@ -65,40 +68,51 @@ fn bounds(args: &Analyze) -> Result<(Option<Bound>, Option<Bound>), Failure> {
 }
 
 /// Where a bound is relative to the end, the record is read once to find its end: nothing in it is looked at.
-fn window(args: &Analyze, since: Option<Bound>, until: Option<Bound>) -> Result<input::Options, Failure> {
+fn window(prepared: &Prepared, since: Option<Bound>, until: Option<Bound>) -> Result<input::Options, Failure> {
+    let mut options = input::Options::default();
+    prepared.tell(&mut options);
     let relative = |bound: Option<Bound>| matches!(bound, Some(Bound::BeforeEnd(_)));
     let mut end = Timestamp::default();
     if relative(since) || relative(until) {
-        if args.paths.iter().any(|p| p.as_path() == Path::new("-")) {
+        if prepared.paths.iter().any(|p| p.as_path() == Path::new("-")) {
             let message = "standard input is read once: give --since and --until as absolute times";
             return Err(Failure::Usage(message.to_owned()));
         }
-        let nothing = input::Options::default();
-        let summary = input::read(&args.paths, None, &nothing, &|_| false, &mut |_| {}, &mut |_| {})
+        let summary = input::read(&prepared.paths, None, &options, &|_| false, &mut |_| {}, &mut |_| {})
             .map_err(|e| Failure::Tool(e.to_string()))?;
         end = summary.last.map(|m| m.wall).unwrap_or_default();
     }
     Ok(input::Options {
         since: since.map(|b| b.resolve(end)),
         until: until.map(|b| b.resolve(end)),
-        ..input::Options::default()
+        ..options
     })
 }
 
 fn diagnose(
     args: &Analyze,
-    catalog: &Arc<Catalog>,
-    options: &input::Options,
+    prepared: &Prepared,
+    (catalog, options): (&Arc<Catalog>, &input::Options),
     io: &mut Io,
 ) -> Result<Diagnosis, Failure> {
     let reads_stdin = args.paths.iter().any(|p| p.as_path() == Path::new("-"));
     let stdin: Option<Box<dyn Read>> = if reads_stdin { io.stdin.take() } else { None };
     // Whoever analyses a log says by that that the node went NotReady (CONTRACT.md, premise).
     let mut analyzer = Analyzer::new(Arc::clone(catalog), engine::Options { premise: true });
+    for reason in &prepared.left {
+        let gap = Gap {
+            source: "file".into(),
+            from: None,
+            to: None,
+            reason: reason.clone(),
+            grant: None,
+        };
+        analyzer.input(&Input::Gap(gap), &mut |_| {});
+    }
     let summary = {
         let mut line = Line::new(&mut io.stderr, io.stderr_is_terminal);
         input::read(
-            &args.paths,
+            &prepared.paths,
             stdin,
             options,
             &|text| catalog.matcher.may_fit(text),
@@ -108,7 +122,12 @@ fn diagnose(
         .map_err(|e| Failure::Tool(e.to_string()))?
     };
     let mut diagnosis = analyzer.diagnosis();
-    diagnosis.node = args.node.clone().or(diagnosis.node).or(summary.node.map(|n| n.name));
+    diagnosis.node = args
+        .node
+        .clone()
+        .or_else(|| prepared.node.clone())
+        .or(diagnosis.node)
+        .or(summary.node.map(|n| n.name));
     diagnosis.boot_id = diagnosis.boot_id.or(summary.boot_id);
     Ok(diagnosis)
 }

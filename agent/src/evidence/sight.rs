@@ -24,9 +24,12 @@ pub struct Sight {
 }
 
 impl Sight {
-    /// Notes a look.
+    /// Notes a look. A single reading of a captured node is none where rates are what tells that all is well; the state of
+    /// a process is no rate.
     pub fn note(&mut self, observation: &Arc<Observation>) {
-        for fact in observation.facts.iter().filter(|f| is_live(f.kind)) {
+        let once = |f: &Fact| f.text("taken") == Some("once") && f.kind != Kind::Process;
+        let looks = |f: &&Fact| is_live(f.kind) && !once(f);
+        for fact in observation.facts.iter().filter(looks) {
             self.first.entry(fact.kind).or_insert(observation.at.t);
             self.blind.remove(&fact.kind);
             if self.newest.len() < OBJECTS {
@@ -78,5 +81,40 @@ fn topic(fact: &Fact) -> Topic {
         object: object_attr(fact.kind)
             .and_then(|name| fact.text(name))
             .map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::grammar::line::{Level, Origin};
+    use crate::model::input::Place;
+    use crate::model::time::Moment;
+
+    #[test]
+    fn one_reading_of_a_captured_node_rules_nothing_out() {
+        let look = |fact: Fact| {
+            let mut sight = Sight::default();
+            sight.note(&Arc::new(Observation {
+                seq: 1,
+                at: Moment::default(),
+                boot: 0,
+                header_at: None,
+                origin: Origin::Agent,
+                level: Level::Info,
+                pid: None,
+                source: Arc::from("memory"),
+                text: Arc::from("x"),
+                place: Place::Look(Arc::from("memory")),
+                facts: vec![fact],
+            }));
+            let topic = Topic {
+                kind: Kind::Memory,
+                object: None,
+            };
+            (sight.covers(&[topic]), sight.is_first(Kind::Memory, 0))
+        };
+        assert_eq!(look(Fact::new(Kind::Memory)), (true, true));
+        assert_eq!(look(Fact::new(Kind::Memory).with("taken", "once")), (false, true));
     }
 }

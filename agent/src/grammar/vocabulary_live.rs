@@ -9,6 +9,9 @@ use super::vocabulary::{Domain, ERRORS, KindSpec, ROLES, UNIT_RESULTS};
 const YES_NO: &[&str] = &["yes", "no"];
 const VALIDITY: &[&str] = &["valid", "expired", "not-yet-valid"];
 /// `kubelet` and `runtime` are their own cgroups or processes; `node` is the whole machine.
+/// One reading of a captured node: what it would take two readings to see is not known, so that it can assert something
+/// and rules nothing out.
+const ONCE: &[&str] = &["once"];
 const WHOSE: &[&str] = &["node", "kubelet", "runtime"];
 
 /// Every kind that the agent sees by itself.
@@ -110,7 +113,7 @@ pub const LIVE: &[KindSpec] = &[
         // its share of the time in the look during which it could run and did not get a CPU
         ("run_delay_percent", Domain::Int), ("cpu_percent", Domain::Int),
         // per second during the look: what a process that lives on page faults shows
-        ("major_faults_s", Domain::Int),
+        ("major_faults_s", Domain::Int), ("taken", Domain::Words(ONCE)),
     ] },
     KindSpec { kind: Kind::Cgroup, attrs: &[
         ("role", Domain::Words(ROLES)), ("path", Domain::Text), ("version", Domain::Int),
@@ -119,26 +122,31 @@ pub const LIVE: &[KindSpec] = &[
         // the share of the look's time during which it was throttled, and of the quota's periods in the look
         ("throttled_percent", Domain::Int), ("throttled_periods_percent", Domain::Int),
         ("memory_mb", Domain::Int), ("memory_max_mb", Domain::Int), ("memory_high_mb", Domain::Int), ("memory_percent", Domain::Int),
+        // all that is charged against memory.high; over 100 the kernel could not reclaim as fast as is asked for
+        ("memory_high_percent", Domain::Int),
         // memory.events, per minute during the look (`high`) and in all (`oom_kill`)
         ("high_per_min", Domain::Int), ("oom_kills", Domain::Int),
         ("pids", Domain::Int), ("pids_max", Domain::Int), ("pids_percent", Domain::Int), ("frozen", Domain::Words(YES_NO)),
         // the share of the look, from the cgroup's PSI totals
         ("cpu_some_percent", Domain::Int), ("memory_some_percent", Domain::Int), ("memory_full_percent", Domain::Int), ("io_full_percent", Domain::Int),
+        ("taken", Domain::Words(ONCE)),
     ] },
     KindSpec { kind: Kind::Pressure, attrs: &[
         ("resource", Domain::Words(&["cpu", "memory", "io"])), ("scope", Domain::Words(WHOSE)),
         ("some_percent", Domain::Int), ("full_percent", Domain::Int), ("some_avg60", Domain::Int), ("full_avg60", Domain::Int),
+        ("taken", Domain::Words(ONCE)),
     ] },
     KindSpec { kind: Kind::Memory, attrs: &[
         ("total_mb", Domain::Int), ("available_mb", Domain::Int), ("available_percent", Domain::Int), ("swap_total_mb", Domain::Int), ("swap_used_percent", Domain::Int),
         ("major_faults_s", Domain::Int), ("refaults_s", Domain::Int), ("oom_kills", Domain::Int), ("file_cache_mb", Domain::Int),
+        ("taken", Domain::Words(ONCE)),
     ] },
     KindSpec { kind: Kind::Cpu, attrs: &[
         ("cpus", Domain::Int), ("idle_percent", Domain::Int), ("iowait_percent", Domain::Int), ("steal_percent", Domain::Int),
         // load average of one minute over the CPUs, in per cent
         ("load_percent", Domain::Int), ("running", Domain::Int),
         // how late the agent itself was woken
-        ("agent_late_ms", Domain::Int),
+        ("agent_late_ms", Domain::Int), ("taken", Domain::Words(ONCE)),
     ] },
     KindSpec { kind: Kind::Filesystem, attrs: &[
         ("mount", Domain::Text), ("role", Domain::Words(&["root", "kubelet", "runtime", "log", "etc", "other"])), ("fs", Domain::Text), ("device", Domain::Text),

@@ -1,8 +1,11 @@
 //! What the reader of logs is told, and what it says when it is done.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
+use std::path::{Path, PathBuf};
 
+use super::aside::Aside;
 use super::moment::Timeline;
 use crate::model::time::{Moment, Timestamp};
 
@@ -15,6 +18,31 @@ pub struct Options {
     pub until: Option<Timestamp>,
     /// The year of the first line of logs whose stamps have none; else the year of the file's last change.
     pub reference_year: Option<i32>,
+    /// What was seen beside the log.
+    pub asides: Vec<Aside>,
+    /// Files in directories that are not read: what they hold is read elsewhere.
+    pub leave: BTreeSet<PathBuf>,
+    /// Of logs that hold several hosts' lines only those of this node, whose host's name may be the first part of its own.
+    pub host: Option<String>,
+    /// Under which names files below these directories are shown: an archive's, for where it was unpacked to.
+    pub shown: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Options {
+    /// Whether lines of this host are read.
+    pub fn is_of(&self, host: &str) -> bool {
+        self.host
+            .as_deref()
+            .is_none_or(|node| host == node || node.strip_prefix(host).is_some_and(|rest| rest.starts_with('.')))
+    }
+
+    /// The name under which a path is shown.
+    pub fn show(&self, path: &Path) -> PathBuf {
+        self.shown
+            .iter()
+            .find_map(|(root, name)| path.strip_prefix(root).ok().map(|below| name.join(below)))
+            .unwrap_or_else(|| path.to_owned())
+    }
 }
 
 /// How far the reader is.

@@ -83,7 +83,8 @@ impl Intake {
             boot: Some(entry.boot_id),
         };
         let place = || Place::Cursor(entry.cursor().into());
-        let (mut em, origins) = self.emitter(&Options::default(), sink);
+        let options = Options::default();
+        let (mut em, origins) = self.emitter(&options, sink);
         entry::observe(&mut em, origins, &Picked::pick(entry.fields()), received, &place);
     }
 
@@ -101,7 +102,8 @@ impl Intake {
             origin::of_text(ident, text)
         };
         let place = || Place::Line("/dev/kmsg".into(), record.seq);
-        let (em, _) = &mut self.emitter(&Options::default(), sink);
+        let options = Options::default();
+        let (em, _) = &mut self.emitter(&options, sink);
         em.emit(&Said {
             at,
             origin,
@@ -120,7 +122,7 @@ impl Intake {
     /// An emitter for what is taken next, and the writers known.
     pub(super) fn emitter<'s>(
         &'s mut self,
-        options: &Options,
+        options: &'s Options,
         sink: &'s mut dyn FnMut(Input),
     ) -> (Emitter<'s>, &'s mut Origins) {
         let em = Emitter::new(options, &mut self.kept, &*self.sieve, sink);

@@ -20,6 +20,8 @@ const MAX_OPEN: usize = 64;
 /// A file that has not begun.
 pub(super) struct Waiting {
     pub(super) path: PathBuf,
+    /// The name under which it is shown.
+    pub(super) shown: PathBuf,
     pub(super) kind: Kind,
     pub(super) named: bool,
     pub(super) year: i32,
@@ -99,12 +101,12 @@ impl Merge {
             None => match reopen(&waiting.path, waiting.named, &self.count) {
                 Ok(stream) => stream,
                 Err(why) => {
-                    em.gap("file", None, format!("{}: {why}", waiting.path.display()), None);
+                    em.gap("file", None, format!("{}: {why}", waiting.shown.display()), None);
                     return;
                 }
             },
         };
-        let mut stream = Stream::new(&waiting.path, waiting.kind, reader, waiting.year, waiting.named);
+        let mut stream = Stream::new(&waiting.shown, waiting.kind, reader, waiting.year, waiting.named);
         if let Some(first) = waiting.first {
             stream.begin_at(first);
         }

@@ -1,8 +1,11 @@
 //! From paths to the engine's inputs: detects what a file is, opens it, turns entries and lines into observations.
-//! Writes nothing but an unlinked temporary file for a compressed journal that does not fit in memory.
+//! Writes nothing but an unlinked temporary file for a compressed journal that does not fit in memory, and a temporary
+//! directory for an archive.
 
 mod ahead;
 mod api;
+mod archive;
+mod aside;
 mod compress;
 mod detect;
 mod entry;
@@ -28,6 +31,8 @@ mod walk;
 mod zone;
 
 pub use api::{Fault, InputError, NodeName, NodeNameFrom, Options, Progress, SourceSummary, Summary};
+pub use archive::{ArchiveError, Unpacked, unpack};
+pub use aside::Aside;
 pub use entry::WANTED as JOURNAL_FIELDS;
 pub use feed::{Feed, Written};
 pub use intake::{Intake, KernelRecord, Sieve};

@@ -65,6 +65,11 @@ impl Timeline {
         self.journal(wall.0, boot.map(|_| monotonic), boot)
     }
 
+    /// Microseconds of the present boot at a moment of the line; `None` where the record names no boot.
+    pub(super) fn since_boot(&self, at: Moment) -> Option<i64> {
+        self.boot.map(|_| at.t.saturating_sub(self.base))
+    }
+
     /// The last moment that was given.
     pub fn last(&self) -> Option<Moment> {
         self.last

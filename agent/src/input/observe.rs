@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::api::Options;
+use super::aside::{Asides, Due};
 use super::moment::Timeline;
 use super::node::Names;
 use super::zone::Zone;
@@ -85,11 +86,13 @@ pub(super) struct Emitter<'s> {
     sink: &'s mut dyn FnMut(Input),
     since: i64,
     until: i64,
+    asides: Asides,
+    pub(super) options: &'s Options,
 }
 
 impl<'s> Emitter<'s> {
     pub(super) fn new(
-        options: &Options,
+        options: &'s Options,
         kept: &'s mut Kept,
         sieve: &'s dyn Fn(&str) -> bool,
         sink: &'s mut dyn FnMut(Input),
@@ -100,6 +103,8 @@ impl<'s> Emitter<'s> {
             sink,
             since: options.since.map_or(i64::MIN, |t| t.0),
             until: options.until.map_or(i64::MAX, |t| t.0),
+            asides: Asides::new(&options.asides),
+            options,
         }
     }
 
@@ -109,6 +114,11 @@ impl<'s> Emitter<'s> {
     }
 
     pub(super) fn emit(&mut self, said: &Said<'_>) {
+        if !self.asides.is_empty() {
+            for due in self.asides.before(said.at, self.kept.last, &self.kept.timeline) {
+                self.aside(due);
+            }
+        }
         self.kept.entries += 1;
         self.kept.first.get_or_insert(said.at);
         self.kept.last = Some(said.at);
@@ -200,7 +210,37 @@ impl<'s> Emitter<'s> {
         }
     }
 
+    /// Puts what was seen beside the log into the record.
+    fn aside(&mut self, due: Due) {
+        if !self.wants(due.at.wall.0) {
+            return;
+        }
+        for input in due.inputs {
+            let input = match input {
+                Input::Observed(observation) => Input::Observed(Observation {
+                    seq: self.kept.number(),
+                    at: due.at,
+                    boot: due.boot,
+                    ..observation
+                }),
+                Input::Gap(gap) => Input::Gap(Gap {
+                    from: Some(due.at.wall),
+                    ..gap
+                }),
+                other => other,
+            };
+            (self.sink)(input);
+        }
+    }
+
     pub(super) fn end(&mut self) {
+        for due in self.asides.rest(self.kept.last, self.kept.timeline.boot()) {
+            if self.wants(due.at.wall.0) {
+                self.kept.first.get_or_insert(due.at);
+                self.kept.last = Some(due.at);
+            }
+            self.aside(due);
+        }
         if let Some(last) = self.kept.last {
             (self.sink)(Input::End(last));
         }

@@ -136,9 +136,10 @@ fn plan(
     };
     let mut budget = spool::MEMORY;
     for (path, why) in walked.blind {
+        let path = options.show(&path);
         plan.gaps.push((format!("{}: {why}", path.display()), grant(&why)));
     }
-    for found in &walked.files {
+    for found in walked.files.iter().filter(|f| !options.leave.contains(&f.path)) {
         match look(found, &mut stdin, count) {
             Ok(Looked::Opened(opened)) => {
                 plan.understood.push(found.argument);
@@ -154,9 +155,10 @@ fn plan(
         }
     }
     for argument in walked.directories {
-        if !plan.understood.contains(&argument) {
+        let seen = options.asides.iter().any(|a| a.root.starts_with(&paths[argument]));
+        if !plan.understood.contains(&argument) && !seen {
             plan.faults.push(Fault::NothingFound {
-                path: paths[argument].display().to_string(),
+                path: options.show(&paths[argument]).display().to_string(),
             });
         }
     }
@@ -188,7 +190,7 @@ fn look(found: &Found, stdin: &mut Option<Box<dyn Read>>, count: &Rc<Cell<u64>>)
 
 /// Puts a file where it belongs.
 fn take(plan: &mut Plan, opened: Opened, named: bool, options: &Options, budget: &mut usize) {
-    let name = opened.path.display().to_string();
+    let name = options.show(&opened.path).display().to_string();
     let index = plan.sources.len();
     plan.bytes += opened.length;
     if opened.kind == Kind::Journal {
@@ -221,6 +223,7 @@ fn take(plan: &mut Plan, opened: Opened, named: bool, options: &Options, budget:
             .map(|s| FileClock::new(year).place(s).0);
         let stream = if opened.reopen { None } else { Some(opened.stream) };
         plan.texts.push(Waiting {
+            shown: options.show(&opened.path),
             path: opened.path,
             kind: opened.kind,
             named,

@@ -193,6 +193,9 @@ impl<R: Read> Stream<R> {
         };
         let prefix = self.split();
         if let Some(host) = prefix.and_then(|p| p.host) {
+            if !em.options.is_of(host) {
+                return;
+            }
             em.kept.names.host(host);
         }
         let text = prefix.map_or(self.text.as_str(), |p| p.rest);

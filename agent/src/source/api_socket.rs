@@ -122,6 +122,24 @@ async fn look(scene: &Scene) -> Look {
     look
 }
 
+/// Of a captured node: the connections of the kubelet as ss(8) listed them then. Nothing is looked at.
+pub fn listed(connections: Vec<(Row, Option<Detail>)>, scene: &Scene) -> Vec<Reading> {
+    let Some(server) = &scene.world.kubeconfig.server else {
+        return Vec::new();
+    };
+    let ports = ports(&scene.world, server);
+    let sockets: Vec<Socket> = connections
+        .into_iter()
+        .filter(|(row, _)| !matches!(row.state, LISTEN | TIME_WAIT) && ports.contains(&row.remote.port()))
+        .map(|(row, detail)| Socket {
+            row,
+            detail,
+            stuck: false,
+        })
+        .collect();
+    readings(&sockets, Owner::Files, server, scene.clock.now().wall)
+}
+
 /// The endpoint's port, and where it is a load balancer on this node those behind it: the same process owns both.
 fn ports(world: &World, server: &Endpoint) -> Vec<u16> {
     let mut ports = vec![server.port];

@@ -42,6 +42,8 @@ pub struct Filesystem {
     pending: BTreeMap<PathBuf, Asking>,
     /// Free bytes at (`CLOCK_MONOTONIC`, microseconds), by mount point.
     history: BTreeMap<PathBuf, VecDeque<(u64, u64)>>,
+    /// What was printed of them when the node was captured, by mount point.
+    printed: BTreeMap<PathBuf, Space>,
 }
 
 impl std::fmt::Debug for Filesystem {
@@ -61,13 +63,17 @@ enum Answer {
     Denied,
 }
 
+/// Bytes and inodes of a file system; 0 inodes in all: not known.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Space {
-    used: u64,
+pub struct Space {
+    /// In use.
+    pub used: u64,
     /// What a process without privileges may still use.
-    available: u64,
-    inodes: u64,
-    inodes_free: u64,
+    pub available: u64,
+    /// In all.
+    pub inodes: u64,
+    /// Free.
+    pub inodes_free: u64,
 }
 
 /// One file system, for the first of the roles that it has.
@@ -131,9 +137,18 @@ type Given = Option<Result<Answer, Hangs>>;
 struct Hangs;
 
 impl Filesystem {
+    /// Of a captured node: what df(1) printed there, by mount point.
+    pub fn printed(printed: BTreeMap<PathBuf, Space>) -> Self {
+        Self {
+            printed,
+            ..Self::default()
+        }
+    }
+
     async fn ask(&mut self, scene: &Scene, groups: &[Group]) -> Vec<Given> {
         if !scene.host.is_live() {
-            return groups.iter().map(|_| None).collect();
+            let printed = |g: &Group| self.printed.get(&g.mount.point).map(|s| Ok(Answer::Space(*s)));
+            return groups.iter().map(printed).collect();
         }
         self.pending
             .retain(|point, _| groups.iter().any(|g| g.mount.point == *point));

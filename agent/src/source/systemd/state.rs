@@ -102,6 +102,37 @@ impl UnitState {
         }
     }
 
+    /// The same as `systemctl show` prints it; `get` gives the text of a property. Since when it is so is left open: the
+    /// printed time has a zone's name.
+    pub fn from_shown<'a>(unit: &str, role: &'static str, get: &dyn Fn(&str) -> Option<&'a str>) -> Self {
+        let word = |name: &str, words: &'static [&'static str]| get(name).map(|t| pick(words, t));
+        let number = |name: &str| get(name)?.parse::<i64>().ok();
+        let code = match number("ExecMainCode") {
+            Some(1) => Some("exited"),
+            Some(2) => Some("killed"),
+            Some(3) => Some("dumped"),
+            _ => None,
+        };
+        Self {
+            unit: unit.to_owned(),
+            role,
+            load: word("LoadState", LOAD),
+            active: word("ActiveState", ACTIVE),
+            sub: get("SubState").map(str::to_owned),
+            result: word("Result", UNIT_RESULTS),
+            code,
+            status: number("ExecMainStatus").filter(|_| code.is_some()),
+            restarts: number("NRestarts"),
+            file_state: get("UnitFileState").map(|t| pick(FILE_STATE, t.trim_end_matches("-runtime"))),
+            pid: number("MainPID").filter(|p| *p > 0),
+            // `Job=` is printed where one waits
+            job: Some(if get("Job").is_some() { "other" } else { "none" }),
+            frozen: get("FreezerState").map(|t| t.starts_with("frozen") || t == "freezing"),
+            invocation: get("InvocationID").map(str::to_owned),
+            ..Self::default()
+        }
+    }
+
     /// Takes the job's type.
     #[must_use]
     pub fn with_job(mut self, job: Option<&str>) -> Self {
