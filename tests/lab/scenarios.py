@@ -234,6 +234,18 @@ def webhook(L):
 def clock_forward(L): "the node's clock jumps a year ahead; kubelet restarts"; L.node("systemctl stop chrony systemd-timesyncd 2>/dev/null; date -s '+400 days' >/dev/null; systemctl restart kubelet")
 
 
+@fault("network-interface-down", also=("nic-failure",))
+def cable_pulled(L): "the interface loses its carrier: the cable, or the switch's port"; L.monitor("set_link n0 off")
+
+
+@fault("disk-io-stalled", watch=200, also=("disk-io-slow", "hung-task"))
+def disk_stalled(L):
+    "the root disk does one operation a second, while the kubelet starts anew and a pod's log grows"
+    L.node("systemd-run --unit=writer bash -c 'while :; do head -c 65536 /dev/urandom >> /var/log/pods/noise; sync /var/log/pods/noise; sleep 0.2; done'; mkdir -p /var/log/pods", check=False)
+    L.monitor("block_set_io_throttle root 0 0 0 1 0 0")
+    L.node("echo 3 > /proc/sys/vm/drop_caches; systemctl --no-block restart kubelet", check=False)
+
+
 @fault("none", watch=70, **KEEP)
 def healthy_load(L): "every CPU is busy with ordinary work"; L.node("systemd-run --unit=busy nice -n 10 stress-ng --cpu 3 -t 120", check=False)
 
