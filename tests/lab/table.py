@@ -110,6 +110,9 @@ def watched(lab):
                 return "see the bundle\n"
             return super().node(cmd, *args, **kwargs)
 
+        def wait(self, f, secs, what):
+            return super().wait(f, 3 * secs, what)  # a machine with other work to do
+
         def poweroff(self):
             self.node("journalctl --sync; sync", check=False)
             self.kill("qemu")
