@@ -125,6 +125,20 @@ fn a_full_table_drops_connections_to_the_health_endpoint_too() {
 }
 
 #[test]
+fn unready_for_longer_than_a_start_takes_is_an_effect() {
+    let unready = |until: i64| {
+        let mut record = Record::new(false);
+        for at in (0..=until).step_by(5) {
+            let fact = vocabulary::fact("skip-sync because=network").expect("a fact");
+            record.fact(at, Origin::Kubelet, fact);
+        }
+        record.finish()
+    };
+    assert_eq!(roots(&unready(20)), [""; 0]);
+    assert_eq!(roots(&unready(40)), ["cni-not-ready"]);
+}
+
+#[test]
 fn what_could_not_be_looked_at_is_missing_with_its_grant() {
     let mut record = late_renewals();
     record.feed(&Input::Gap(Gap {

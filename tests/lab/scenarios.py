@@ -36,11 +36,13 @@ def dns_silent(L): "queries to the resolver get no answer, and open connections 
 
 
 @fault("route-missing", also=("api-network-unreachable",))
-def route_gone(L): "every route over the interface is removed while the interface is up"; L.node("ip route flush dev $(ip -o -4 addr show | awk '/10.99.0.11/{print $2}')"); break_connections(L)
+def route_gone(L):
+    "every route over the interface is removed, again and again, while the interface is up: a route left over the gateway alone would do"
+    L.node("i=$(ip -o -4 addr show | awk '/10.99.0.11/{print $2}'); systemd-run --unit=noroute bash -c \"while :; do ip route flush dev $i; sleep 0.5; done\""); time.sleep(2); break_connections(L)
 
 
 @fault("kubelet-port-in-use")
-def port_taken(L): "another process holds 10250 when the kubelet starts"; L.node("systemctl stop kubelet; systemd-run --unit=holder --socket-property=ListenStream=0.0.0.0:10250 /bin/cat; sleep 1; systemctl start kubelet")
+def port_taken(L): "another process holds 10250 when the kubelet starts"; L.node("systemctl stop kubelet; systemd-run --unit=holder --socket-property=ListenStream=10250 /bin/cat; sleep 1; systemctl start kubelet")
 
 
 @fault("kubelet-config-missing")
@@ -48,7 +50,7 @@ def config_gone(L): "the configuration file is gone; kubelet restarts"; L.node("
 
 
 @fault("kubelet-client-ca-missing")
-def client_ca_gone(L): "the client CA file is not where the configuration says; kubelet restarts"; L.node("sed -i 's#clientCAFile:.*#clientCAFile: /etc/kubernetes/none.crt#' /var/lib/kubelet/config.yaml; systemctl restart kubelet")
+def client_ca_gone(L): "the client CA file is not where the configuration says; kubelet restarts"; L.node("sed -i 's#clientCAFile: *[^,} ]*#clientCAFile: /etc/kubernetes/none.crt#' /var/lib/kubelet/config.yaml; systemctl restart kubelet")
 
 
 @fault("kubelet-killed", also=("kubelet-crash-loop",))
@@ -230,6 +232,18 @@ def webhook(L):
 
 @fault("clock-skew")
 def clock_forward(L): "the node's clock jumps a year ahead; kubelet restarts"; L.node("systemctl stop chrony systemd-timesyncd 2>/dev/null; date -s '+400 days' >/dev/null; systemctl restart kubelet")
+
+
+@fault("network-interface-down", also=("nic-failure",))
+def cable_pulled(L): "the interface loses its carrier: the cable, or the switch's port"; L.monitor("set_link n0 off")
+
+
+@fault("disk-io-stalled", watch=200, also=("disk-io-slow", "hung-task"))
+def disk_stalled(L):
+    "the root disk does one operation a second, while the kubelet starts anew and a pod's log grows"
+    L.node("systemd-run --unit=writer bash -c 'while :; do head -c 65536 /dev/urandom >> /var/log/pods/noise; sync /var/log/pods/noise; sleep 0.2; done'; mkdir -p /var/log/pods", check=False)
+    L.monitor("block_set_io_throttle root 0 0 0 1 0 0")
+    L.node("echo 3 > /proc/sys/vm/drop_caches; systemctl --no-block restart kubelet", check=False)
 
 
 @fault("none", watch=70, **KEEP)

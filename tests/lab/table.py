@@ -5,13 +5,14 @@ usage: table.py --out DIR [--lab-dir DIR --agent FILE] [--kubelet 1.37] [--lab N
 
 --lab-dir is where lab.py and scenarios.py are; LAB_BASE (environment) is where its setup.sh put the machines. With
 --queue the names are taken from the top of that file, one a line, until it is empty: names may be added while it
-runs, and a second table.py with another --lab shares the queue. Each run keeps OUT/NAME/{meta.json,agent/,disk/};
-the text of a report is what `whynotready replay` makes of disk/run.bundle. After each, and by itself where nothing is to be run, OUT/table.tsv
+runs, and a second table.py with another --lab shares the queue. Each run keeps OUT/NAME/{meta.json,agent/,disk/,run.bundle};
+the text of a report is what `whynotready replay` makes of the bundle. After each, and by itself where nothing is to be run, OUT/table.tsv
 is written anew from all that is in OUT: one line a fault.
 
 It names no lab and changes none: what a fault does is in lab.py's scenarios.py and the one beside this file.
 """
 import argparse
+import base64
 import fcntl
 import glob
 import json
@@ -22,8 +23,8 @@ import tomllib
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 COLUMNS = ("fault", "expected", "named", "judged", "verdict", "roles", "risks", "ended", "also right", "node", "note")
-# The node's second disk: it outlives the run, and no fault fills it.
-BUNDLE = "/var/log/journal/run.bundle"
+# In memory: no fault fills it or takes the right to write.
+BUNDLE = "/run/run.bundle"
 
 
 def take(queue):
@@ -98,12 +99,19 @@ def table(out):
 def watched(lab):
     "lab.py's machine, which looks once, leaves a bundle, and is switched off without ceremony: its disk is of no further use"
     class Recorded(lab.Lab):
+        bundle = b""
+
         def node(self, cmd, *args, **kwargs):
             if cmd.startswith("whynotready diagnose --format json"):
-                cmd = cmd.replace("diagnose", f"diagnose --record {BUNDLE}", 1)
-            elif cmd.startswith("whynotready diagnose"):
+                answer = super().node(cmd.replace("diagnose", f"diagnose --record {BUNDLE}", 1), *args, **kwargs)
+                Recorded.bundle = base64.b64decode(super().node(f"base64 -w0 {BUNDLE}", check=False))
+                return answer
+            if cmd.startswith("whynotready diagnose"):
                 return "see the bundle\n"
             return super().node(cmd, *args, **kwargs)
+
+        def wait(self, f, secs, what):
+            return super().wait(f, 3 * secs, what)  # a machine with other work to do
 
         def poweroff(self):
             self.node("journalctl --sync; sync", check=False)
@@ -113,7 +121,10 @@ def watched(lab):
 
 def run(lab, a, name):
     sys.argv = ["lab.py", "run", name, "--kubelet", a.kubelet, "--lab", str(a.lab), "--agent", a.agent, "--out", a.out, "--scenarios", f"{HERE}/scenarios.py"]
+    lab.Lab.bundle = b""
     lab.main()
+    with open(f"{a.out}/{name}/run.bundle", "wb") as f:
+        f.write(lab.Lab.bundle)
     for image in glob.glob(f"{lab.BASE}/run{a.lab}/*.qcow2") + glob.glob(f"{lab.BASE}/run{a.lab}/journal.raw"):
         os.remove(image)
     shutil.rmtree(f"{lab.BASE}/run{a.lab}/etcd", ignore_errors=True)

@@ -6,8 +6,8 @@ use crate::model::time::{Moment, SECOND};
 /// A condition that is not repeated for this long by a kubelet that writes is over: `Skipping pod synchronization` and
 /// `network not ready` come every five seconds at most (pkg/kubelet/kubelet.go, `syncLoop`, `updateRuntimeUp`).
 const FORGOTTEN: i64 = 45 * SECOND;
-/// Ready=False for longer than this is an effect; shorter ones belong to every start.
-const LASTS: i64 = 60 * SECOND;
+/// Ready=False for longer than this is an effect: three posts of the status; shorter ones belong to every start.
+const LASTS: i64 = 30 * SECOND;
 
 /// Tracks Ready=False.
 #[derive(Debug, Default, Clone)]

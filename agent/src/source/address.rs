@@ -28,7 +28,7 @@ impl Sampler for Address {
     }
 
     fn budget(&self) -> Duration {
-        Duration::from_secs(1)
+        Duration::from_secs(3)
     }
 
     fn look<'a>(&'a mut self, scene: &'a Scene) -> Looking<'a> {

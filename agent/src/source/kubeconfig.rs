@@ -24,7 +24,7 @@ impl Sampler for KubeconfigFile {
     }
 
     fn budget(&self) -> Duration {
-        Duration::from_secs(2)
+        Duration::from_secs(4)
     }
 
     fn look<'a>(&'a mut self, scene: &'a Scene) -> Looking<'a> {

@@ -36,7 +36,7 @@ impl Sampler for Machine {
     }
 
     fn budget(&self) -> Duration {
-        Duration::from_secs(1)
+        Duration::from_secs(3)
     }
 
     fn look<'a>(&'a mut self, scene: &'a Scene) -> Looking<'a> {

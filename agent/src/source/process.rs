@@ -36,7 +36,7 @@ impl Sampler for Processes {
     }
 
     fn budget(&self) -> Duration {
-        Duration::from_secs(4)
+        Duration::from_secs(6)
     }
 
     fn look<'a>(&'a mut self, scene: &'a Scene) -> Looking<'a> {
