@@ -39,6 +39,7 @@ impl Node {
         self.dir.path().join(path)
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the test lays out a node")]
     pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.path(path);
         std::fs::create_dir_all(path.parent().expect("a directory")).expect("a directory");
@@ -172,6 +173,10 @@ impl Agent {
     }
 
     /// Waits until this holds of it.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "how long another process is waited for, which no test's clock moves"
+    )]
     pub(crate) fn wait(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
         let started = Instant::now();
         while !holds(self) {
@@ -192,6 +197,7 @@ impl Agent {
     }
 
     /// Asks it to end, and waits.
+    #[expect(clippy::disallowed_methods, reason = "as above")]
     pub(crate) fn stop(mut self) -> Vec<Value> {
         self.signal(rustix::process::Signal::TERM);
         let status = self.child.wait().expect("it ends");
