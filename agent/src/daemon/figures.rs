@@ -35,7 +35,7 @@ impl Figures {
         let success = done.in_time && saw;
         self.source(done.source, success, done.took as f64 / 1e6, now);
         let facts: Vec<&Fact> = done.look.readings.iter().flat_map(|r| &r.facts).collect();
-        if facts.iter().any(|f| f.kind == Kind::Probe) && done.source == "probe" {
+        if done.source == "probe" {
             self.numbers.probes.clear();
         }
         for fact in facts {

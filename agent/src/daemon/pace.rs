@@ -6,7 +6,7 @@ use crate::model::diagnosis::{Diagnosis, HeartbeatState, NodeVerdict};
 use crate::model::time::{SECOND, Timestamp};
 
 /// An episode is looked at closely for so long.
-const CLOSELY: i64 = 1200 * SECOND;
+const CLOSELY: i64 = 600 * SECOND;
 /// A risk, after it has come up.
 const RISK: i64 = 120 * SECOND;
 
@@ -16,7 +16,10 @@ pub enum Pace {
     /// Nothing is wrong.
     #[default]
     Calm,
-    /// Something has been wrong for long: often enough that what was seen stays known.
+    /// The heartbeat is well and there is a risk that lasts: often enough that it stays known, and the API server is left
+    /// alone as on any other healthy node.
+    Watchful,
+    /// The heartbeat has been lost for long: often enough that what was seen stays known.
     Steady,
     /// Something has just gone wrong.
     Alert,
@@ -50,7 +53,7 @@ impl Suspicion {
             (true, _) => Pace::Steady,
             (false, age) if age < RISK && !diagnosis.findings.is_empty() => Pace::Alert,
             (false, _) if diagnosis.findings.is_empty() => Pace::Calm,
-            (false, _) => Pace::Steady,
+            (false, _) => Pace::Watchful,
         }
     }
 }
@@ -62,13 +65,15 @@ pub fn between(source: &str, pace: Pace) -> Duration {
         // The whole agent costs the API server one connection and one request in two minutes: these two take turns.
         "probe" | "lease" => (240, 10),
         "unit" | "process" | "healthz" | "machine" => (10, 4),
-        "resolver" | "certificate" | "served-certificate" | "kubeconfig" | "kubelet-config" => (55, 15),
-        "consumers" => (55, 10),
+        "resolver" | "certificate" | "served-certificate" | "kubeconfig" | "kubelet-config" => (45, 15),
+        "consumers" => (45, 10),
         _ => (25, 5),
     };
+    let is_api = matches!(source, "probe" | "lease");
     Duration::from_secs(match pace {
         Pace::Calm => calm,
-        Pace::Steady => calm.min(alert * 4),
+        Pace::Watchful if is_api => calm,
+        Pace::Watchful | Pace::Steady => calm.min(alert * 4),
         Pace::Alert => alert,
     })
 }
@@ -102,6 +107,7 @@ mod tests {
         assert_eq!(suspicion.pace(&ill, at(1300)), Pace::Steady);
         assert_eq!(suspicion.pace(&lost, at(1301)), Pace::Alert);
         assert_eq!(suspicion.pace(&well, at(1400)), Pace::Calm);
+        assert_eq!(between("probe", Pace::Watchful), between("probe", Pace::Calm));
         for source in ["probe", "process", "certificate", "disk"] {
             assert!(between(source, Pace::Alert) < between(source, Pace::Steady));
             assert!(between(source, Pace::Steady) <= between(source, Pace::Calm));

@@ -28,8 +28,9 @@ const LONGEST: Duration = Duration::from_secs(10);
 const AGAIN: Duration = Duration::from_secs(1);
 const AGAIN_MOST: Duration = Duration::from_mins(5);
 /// Between two looks for the kubelet's world.
-const WORLD: [(Pace, Duration); 3] = [
+const WORLD: [(Pace, Duration); 4] = [
     (Pace::Calm, Duration::from_secs(55)),
+    (Pace::Watchful, Duration::from_secs(55)),
     (Pace::Steady, Duration::from_secs(40)),
     (Pace::Alert, Duration::from_secs(8)),
 ];
@@ -215,7 +216,7 @@ impl Source {
         let mut first = true;
         loop {
             let Some(scene) = self.scene().await else { return };
-            let calm = *self.pace.borrow_and_update() == Pace::Calm && !first;
+            let calm = matches!(*self.pace.borrow_and_update(), Pace::Calm | Pace::Watchful) && !first;
             let sampler: &mut dyn Sampler = match &mut light {
                 Some(light) if calm => light.as_mut(),
                 _ => sampler.as_mut(),

@@ -209,7 +209,11 @@ impl Engine {
             .iter_mut()
             .find(|g| g.source == gap.source && g.reason == gap.reason)
         {
-            known.to = gap.to.and_then(|to| Some(to.max(known.to?)));
+            known.to = match (gap.to, known.to) {
+                (Some(to), Some(known)) => Some(to.max(known)),
+                // It goes on, or it has ended.
+                (to, _) => to,
+            };
             return;
         }
         if self.gaps.len() >= GAPS

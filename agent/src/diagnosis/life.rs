@@ -99,6 +99,9 @@ impl Life {
     pub(super) fn renewed(&mut self, at: Moment) {
         self.unregistered = self.unregistered.filter(|since| since.t >= at.t);
         self.mute = self.mute.filter(|(_, up)| up.t >= at.t);
+        if self.is_after(at) {
+            self.process = Process::Running(at);
+        }
     }
 
     /// The machine went down after `last` and another boot has begun.
@@ -175,12 +178,17 @@ impl Life {
         match fact.text("active") {
             Some("inactive" | "failed") if !down => self.process = Process::Down(onset),
             Some("active" | "reloading") if self.process == Process::Unknown => self.process = Process::Running(onset),
-            // The journal had not told of the start yet.
-            Some("active" | "reloading") if down && at.t - onset.t < RESTARTING => {
+            // The journal has not told of the start, or not yet.
+            Some("active" | "reloading") if down && (at.t - onset.t < RESTARTING || self.is_after(onset)) => {
                 self.process = Process::Running(onset);
             }
             _ => {}
         }
+    }
+
+    /// Whether a state that began at `onset` came after the end of the process.
+    fn is_after(&self, onset: Moment) -> bool {
+        matches!(self.process, Process::Down(since) if onset.t > since.t)
     }
 
     /// What its life comes to at `now`; `good` is the last moment known good.

@@ -307,6 +307,16 @@ fn is_whole(engine: &Engine) -> bool {
     engine.coverage.heard_any(&[Origin::Systemd]) && engine.lines > QUOTED
 }
 
+/// Whether all that speaks for a cause is what the agent saw, and a later look at the same did not find it again: one look
+/// that failed is no risk.
+fn is_refuted(engine: &Engine, found: &Found) -> bool {
+    found.signals.iter().all(|(signal, asserted)| {
+        let signal = &engine.catalog.signals[*signal];
+        let later = |topic| engine.sight.looks(topic).any(|look| look.at.t > asserted.last.t);
+        signal.lasting && !signal.looks.is_empty() && signal.looks.iter().any(later)
+    })
+}
+
 /// Causes that are there without an effect.
 fn with_risks(engine: &Engine, now: Moment, findings: &mut Vec<Finding>) -> NodeVerdict {
     let window = Window {
@@ -316,7 +326,7 @@ fn with_risks(engine: &Engine, now: Moment, findings: &mut Vec<Finding>) -> Node
     };
     let mut found = assess::assess(&engine.catalog, engine.record(), window);
     // Calls that failed and succeed again are over, not a risk.
-    found.retain(|f| f.last.t >= now.t - RISK && !f.only_told);
+    found.retain(|f| f.last.t >= now.t - RISK && !f.only_told && !is_refuted(engine, f));
     let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
     let context = Context {
         episode: None,

@@ -13,12 +13,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
-use crate::model::diagnosis::{Diagnosis, HeartbeatState};
+use crate::model::diagnosis::{Diagnosis, Heartbeat, HeartbeatState, SuccessBasis};
 use crate::model::finding::{Finding, Role};
 use crate::model::time::Timestamp;
 
 /// Series of active causes at most: root causes, risks and their infos together stay below it.
-const CAUSES: usize = 20;
+const CAUSES: usize = 10;
 
 /// Everything that is counted, as it stands now.
 #[derive(Debug, Clone, Default)]
@@ -212,7 +212,9 @@ fn heartbeat(registry: &mut Registry, numbers: &Numbers) {
         "1 for the state that the kubelet's heartbeat is in",
         state,
     );
-    if let Some(last) = heartbeat.and_then(|h| h.last_success_at) {
+    // Of a healthy kubelet that has nothing to say the log tells no time.
+    let told = |h: &&Heartbeat| h.state != HeartbeatState::Ok || h.last_success_basis == Some(SuccessBasis::Lease);
+    if let Some(last) = heartbeat.filter(told).and_then(|h| h.last_success_at) {
         age.set((numbers.now.0 - last.0).max(0) as f64 / 1e6);
         registry.register(
             "heartbeat_age_seconds",
@@ -263,7 +265,7 @@ fn observers(registry: &mut Registry, numbers: &Numbers) {
     }
     registry.register(
         "source_success",
-        "Whether any source of this group (journal, api, kubelet, node) could look last time",
+        "Whether the sources of this group (journal, api, kubelet, node) that ever could look could do so last time",
         ok,
     );
     registry.register("source_duration_seconds", "How long its last look took", took);
@@ -288,10 +290,18 @@ fn grouped(numbers: &Numbers) -> BTreeMap<&'static str, SourceNumbers> {
             | "served-certificate" => "kubelet",
             _ => "node",
         };
-        let group = groups.entry(group).or_default();
-        group.success |= figures.success;
-        group.duration = group.duration.max(figures.duration);
-        group.last_success = group.last_success.max(figures.last_success);
+        // What never could look, for want of a grant, says nothing of what can; of the rest the worst counts.
+        let could = figures.last_success > 0.0;
+        let known = groups.entry(group).or_default();
+        let first = known.last_success <= 0.0;
+        known.duration = known.duration.max(figures.duration);
+        if could && first {
+            known.success = figures.success;
+            known.last_success = figures.last_success;
+        } else if could {
+            known.success &= figures.success;
+            known.last_success = known.last_success.min(figures.last_success);
+        }
     }
     groups
 }
@@ -320,6 +330,10 @@ fn deliveries(registry: &mut Registry, numbers: &Numbers) {
     registry.register("outbox_pending", "Changes that wait for delivery", pending);
     let sinks = Family::<Delivery, Counter>::default();
     for ((sink, result), n) in &numbers.deliveries {
+        // What has not happened yet needs no series.
+        if *n == 0 && result != "delivered" {
+            continue;
+        }
         let labels = Delivery {
             sink: sink.clone(),
             result: Outcome(result.clone()),

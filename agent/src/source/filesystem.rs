@@ -13,7 +13,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::figures::{add, mib, opt_int, opt_yes, percent};
-use super::look::{Look, Looking, Sampler, blocking};
+use super::look::{Look, Looking, Sampler, blocking_on};
 use super::mounts::{Mount, Mounts, meant_read_only, places};
 use super::scene::Scene;
 use crate::clock::Now;
@@ -158,7 +158,7 @@ impl Filesystem {
                 let point = group.mount.point.clone();
                 let asking = self.pending.remove(&point).unwrap_or_else(|| {
                     let (host, group) = (scene.host.clone(), group.clone());
-                    Box::pin(blocking(move || ask(&host, &group)))
+                    Box::pin(blocking_on(point.display().to_string(), move || ask(&host, &group)))
                 });
                 (point, asking)
             })

@@ -136,14 +136,24 @@ pub async fn run(sampler: &mut dyn Sampler, scene: &Scene, limit: Duration) -> D
 pub fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> impl Future<Output = Option<T>> + Send {
-    let place = Location::caller();
+    blocking_on("", work)
+}
+
+/// As [`blocking`], where one place in this program asks several things, each of which may hang by itself: `what` tells
+/// them apart.
+#[track_caller]
+pub fn blocking_on<T: Send + 'static>(
+    what: impl Into<Box<str>>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = Option<T>> + Send {
+    let place: Lost = (Location::caller(), what.into());
     async move {
         if with_lost(|lost| lost.contains(&place)) {
             return None;
         }
         let state = Arc::new(AtomicU8::new(RUNNING));
         let watch = Awaited {
-            place,
+            place: place.clone(),
             state: Arc::clone(&state),
         };
         let done = tokio::task::spawn_blocking(move || {
@@ -163,15 +173,17 @@ const RETURNED: u8 = 1;
 const LOST: u8 = 2;
 
 /// Places whose work nobody waits for any more, and that has not returned.
-static LOST_PLACES: Mutex<Vec<&'static Location<'static>>> = Mutex::new(Vec::new());
+static LOST_PLACES: Mutex<Vec<Lost>> = Mutex::new(Vec::new());
 
-fn with_lost<T>(ask: impl FnOnce(&mut Vec<&'static Location<'static>>) -> T) -> T {
+type Lost = (&'static Location<'static>, Box<str>);
+
+fn with_lost<T>(ask: impl FnOnce(&mut Vec<Lost>) -> T) -> T {
     ask(&mut LOST_PLACES.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Whoever waits for the work. Dropped before it returns, the work is lost.
 struct Awaited {
-    place: &'static Location<'static>,
+    place: Lost,
     state: Arc<AtomicU8>,
 }
 
@@ -180,7 +192,7 @@ impl Drop for Awaited {
         with_lost(|lost| {
             if self.state.load(Ordering::SeqCst) == RUNNING {
                 self.state.store(LOST, Ordering::SeqCst);
-                lost.push(self.place);
+                lost.push(self.place.clone());
             }
         });
     }
@@ -188,7 +200,7 @@ impl Drop for Awaited {
 
 /// The work's own thread. Work that was lost and returns after all is found again.
 struct Returns {
-    place: &'static Location<'static>,
+    place: Lost,
     state: Arc<AtomicU8>,
 }
 

@@ -94,8 +94,8 @@ impl Worker {
             .map(|s| Standing::of(&s.change.diagnosis))
             .max_by_key(|s| s.at);
         let now = self.standing.borrow_and_update().clone();
-        let candidates = [self.wanted.take(), newest, now];
-        self.wanted = candidates.into_iter().flatten().max_by_key(|s| s.at);
+        // Not the one with the latest time: a clock that was set back would hold an old one for ever.
+        self.wanted = now.or(newest).or(self.wanted.take());
         if let Some(wanted) = self.wanted.clone() {
             let same = self
                 .written

@@ -82,7 +82,7 @@ impl Worker {
     async fn deliver(&mut self, outbox: &Handle) -> Option<Duration> {
         loop {
             let change = outbox.pending(Sink::Events, 1).pop()?.change;
-            let age = self.clock.now().wall.0.saturating_sub(change.at.0);
+            let age = self.clock.now().wall.0.saturating_sub(change.seen_at.0);
             let Some(key) = key(&change).filter(|_| age < TOO_OLD) else {
                 Tally::add(&self.tally.skipped, 1);
                 outbox.delivered(Sink::Events, &change.uid);
