@@ -240,10 +240,9 @@ def cable_pulled(L): "the interface loses its carrier: the cable, or the switch'
 
 @fault("disk-io-stalled", watch=200, also=("disk-io-slow", "hung-task"))
 def disk_stalled(L):
-    "the root disk does one operation a second, while the kubelet starts anew and a pod's log grows"
-    L.node("systemd-run --unit=writer bash -c 'while :; do head -c 65536 /dev/urandom >> /var/log/pods/noise; sync /var/log/pods/noise; sleep 0.2; done'; mkdir -p /var/log/pods", check=False)
-    L.monitor("block_set_io_throttle root 0 0 0 1 0 0")
-    L.node("echo 3 > /proc/sys/vm/drop_caches; systemctl --no-block restart kubelet", check=False)
+    "the root disk does two operations a second, while a log is written and the kubelet starts anew"
+    L.node("systemd-run --unit=writer bash -c 'while :; do head -c 65536 /dev/urandom >> /var/lib/kubelet/noise; sync /var/lib/kubelet/noise; sleep 0.2; done'; systemd-run --on-active=5 systemctl restart kubelet")
+    L.monitor("block_set_io_throttle root 0 0 0 2 0 0")
 
 
 @fault("none", watch=70, **KEEP)
