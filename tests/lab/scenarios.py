@@ -147,7 +147,9 @@ def _freeze(L, name):
 
 
 @fault("packet-loss", watch=200, also=("api-connection-timeout", "api-no-answer", "tls-handshake-timeout"))
-def packet_loss(L): "most packets to and from the API server are lost on the way"; L.ns(L.cp, f"tc qdisc add dev c{L.i} root netem loss 75%"); sc._drop_far(L, "add rule inet lab in iifname != lo tcp dport 6443 numgen random mod 100 < 60 drop")
+def packet_loss(L):
+    "most packets to and from the API server are lost on the way"
+    sc._drop_far(L, "add rule inet lab in iifname != lo tcp dport 6443 numgen random mod 100 < 60 drop", "add chain inet lab out { type filter hook output priority 0; }", "add rule inet lab out oifname != lo tcp sport 6443 numgen random mod 100 < 60 drop")
 
 
 @fault("mtu-black-hole", watch=140, also=("tls-handshake-timeout",))
