@@ -53,7 +53,7 @@ pub fn run(start: Start<'_>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Looks that hang in a system call hold one thread each.
-        .max_blocking_threads(32)
+        .max_blocking_threads(24)
         .thread_keep_alive(Duration::from_secs(5))
         .build()?;
     let local = LocalSet::new();

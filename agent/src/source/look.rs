@@ -1,7 +1,10 @@
 //! One look of one source, and the wrapper that every source runs in: a time budget, a gap where it could not look, its
 //! success and duration.
 
+use std::panic::Location;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::scene::Scene;
@@ -127,7 +130,107 @@ pub async fn run(sampler: &mut dyn Sampler, scene: &Scene, limit: Duration) -> D
 }
 
 /// Runs what may block on a thread of its own, so that the time budget holds. Where it never returns, the thread is lost
-/// and the look is a gap. `None` where it panicked.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    tokio::task::spawn_blocking(work).await.ok()
+/// and the look is a gap. `None` where it panicked, or where a thread that was lost from the same place in this program
+/// still hangs: a disk that hangs costs one thread for each of them, not one for each look.
+#[track_caller]
+pub fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> impl Future<Output = Option<T>> + Send {
+    let place = Location::caller();
+    async move {
+        if with_lost(|lost| lost.contains(&place)) {
+            return None;
+        }
+        let state = Arc::new(AtomicU8::new(RUNNING));
+        let watch = Awaited {
+            place,
+            state: Arc::clone(&state),
+        };
+        let done = tokio::task::spawn_blocking(move || {
+            let returns = Returns { place, state };
+            let value = work();
+            drop(returns);
+            value
+        })
+        .await;
+        drop(watch);
+        done.ok()
+    }
+}
+
+const RUNNING: u8 = 0;
+const RETURNED: u8 = 1;
+const LOST: u8 = 2;
+
+/// Places whose work nobody waits for any more, and that has not returned.
+static LOST_PLACES: Mutex<Vec<&'static Location<'static>>> = Mutex::new(Vec::new());
+
+fn with_lost<T>(ask: impl FnOnce(&mut Vec<&'static Location<'static>>) -> T) -> T {
+    ask(&mut LOST_PLACES.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Whoever waits for the work. Dropped before it returns, the work is lost.
+struct Awaited {
+    place: &'static Location<'static>,
+    state: Arc<AtomicU8>,
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        with_lost(|lost| {
+            if self.state.load(Ordering::SeqCst) == RUNNING {
+                self.state.store(LOST, Ordering::SeqCst);
+                lost.push(self.place);
+            }
+        });
+    }
+}
+
+/// The work's own thread. Work that was lost and returns after all is found again.
+struct Returns {
+    place: &'static Location<'static>,
+    state: Arc<AtomicU8>,
+}
+
+impl Drop for Returns {
+    fn drop(&mut self) {
+        with_lost(|lost| {
+            if self.state.swap(RETURNED, Ordering::SeqCst) == LOST
+                && let Some(index) = lost.iter().position(|p| *p == self.place)
+            {
+                lost.swap_remove(index);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::sync_channel;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_hangs_holds_one_thread_and_is_asked_again_when_it_returned() {
+        let (release, hang) = sync_channel::<()>(1);
+        let hang = Mutex::new(hang);
+        let hang = Arc::new(hang);
+        let ask =
+            |hang: Arc<Mutex<std::sync::mpsc::Receiver<()>>>| blocking(move || hang.lock().unwrap().recv().is_ok());
+        let first = tokio::time::timeout(Duration::from_millis(50), ask(Arc::clone(&hang))).await;
+        assert!(first.is_err(), "it hangs");
+        assert_eq!(ask(Arc::clone(&hang)).await, None, "and is not asked again");
+        assert_eq!(blocking(|| 5).await, Some(5), "others are");
+        release.send(()).unwrap();
+        release.send(()).unwrap();
+        let found = async {
+            loop {
+                if let Some(value) = ask(Arc::clone(&hang)).await {
+                    return value;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        assert!(found.await, "until it has returned");
+    }
 }
