@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use whynotready::cli::exit::Exit;
+use whynotready::config::resolve::{Sources, resolve};
 
 use crate::call::called;
 
@@ -12,26 +13,41 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-/// What comes before the sample, the sample, and what comes after.
-fn parts() -> [&'static str; 3] {
-    let mut parts = README.split("```\n");
-    let found = [(); 3].map(|()| parts.next().expect("one fenced sample"));
-    assert_eq!(parts.next(), None, "one fenced sample");
-    found
+/// The fenced blocks: language and text.
+fn blocks() -> Vec<(&'static str, &'static str)> {
+    let parts = README.split("```").skip(1).step_by(2);
+    parts.filter_map(|block| block.split_once('\n')).collect()
 }
 
-/// The commands: lines that are indented by four blanks.
-fn commands() -> Vec<&'static str> {
-    let [before, _, after] = parts();
-    let lines = before.lines().chain(after.lines());
-    lines.filter_map(|l| l.strip_prefix("    ")).collect()
+/// The one block of this language.
+fn block(language: &str) -> &'static str {
+    let found: Vec<&str> = blocks().into_iter().filter(|b| b.0 == language).map(|b| b.1).collect();
+    let [one] = found[..] else {
+        panic!("one block of {language:?}, not {}", found.len());
+    };
+    one
+}
+
+/// Everything but the sample.
+fn prose() -> String {
+    README.replace(block(""), "")
+}
+
+/// The two commands: lines that are indented by four blanks.
+fn commands() -> Vec<String> {
+    let mut prose = prose();
+    for (_, text) in blocks() {
+        prose = prose.replace(text, "");
+    }
+    let lines = prose.lines().filter_map(|l| l.strip_prefix("    "));
+    lines.map(str::to_owned).collect()
 }
 
 #[test]
 fn the_sample_is_what_the_program_prints() {
-    let [_, sample, _] = parts();
-    let analyze = commands()
-        .into_iter()
+    let commands = commands();
+    let analyze = commands
+        .iter()
         .find_map(|c| c.split_once("-p whynotready -- "))
         .map(|(_, args)| args)
         .expect("the first command runs the program");
@@ -48,13 +64,14 @@ fn the_sample_is_what_the_program_prints() {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let (exit, out, err) = called(&args);
     assert_eq!((exit, err.as_str()), (Exit::RootCause, ""));
-    assert_eq!(sample, out, "copy the program's output to README.md");
+    assert_eq!(block(""), out, "copy the program's output to README.md");
 }
 
 #[test]
 fn the_two_commands_exist() {
-    let [analyze, tests] = commands()[..] else {
-        panic!("two commands, not {:?}", commands());
+    let commands = commands();
+    let [analyze, tests] = &commands[..] else {
+        panic!("two commands, not {commands:?}");
     };
     assert!(
         analyze.starts_with("cargo run --release -p whynotready -- analyze "),
@@ -66,17 +83,58 @@ fn the_two_commands_exist() {
 
 #[test]
 fn every_flag_and_subcommand_that_is_named_exists() {
-    for word in ["diagnose", "replay", "analyze", "explain", "causes", "schema"] {
-        let (exit, ..) = called(&[word, "--help"]);
-        assert_eq!(exit, Exit::Ok, "{word}");
+    let commands = [
+        &["analyze"][..],
+        &["diagnose"],
+        &["run"],
+        &["status"],
+        &["config", "check"],
+        &["config", "print"],
+        &["replay"],
+        &["explain"],
+        &["causes"],
+        &["schema"],
+    ];
+    let mut help = String::new();
+    for command in commands {
+        let (exit, out, _) = called(&[command, &["--help"]].concat());
+        assert_eq!(exit, Exit::Ok, "{command:?}");
+        help.push_str(&out);
     }
-    let help = ["analyze", "diagnose"].map(|word| called(&[word, "--help"]).1).concat();
-    let [before, _, after] = parts();
-    for flag in [before, after]
-        .concat()
-        .split(|c: char| !(c.is_ascii_lowercase() || c == '-'))
-    {
-        let cargo = ["--", "--release", "--bin"].contains(&flag);
-        assert!(!flag.starts_with("--") || cargo || help.contains(flag), "{flag}");
+    // Flags of other programs: cargo's, Helm's, and the kube-controller-manager's.
+    let theirs = ["--release", "--bin", "--set", "--node-monitor-grace-period"];
+    let mut prose = prose();
+    for (_, script) in blocks().into_iter().filter(|b| b.0 == "sh") {
+        prose = prose.replace(script, "");
     }
+    for flag in prose.split(|c: char| !(c.is_ascii_lowercase() || c == '-')) {
+        // Nothing but dashes is a table's rule, or cargo's end of its own arguments.
+        let is_flag = flag.starts_with("--") && flag.contains(|c: char| c.is_ascii_lowercase());
+        assert!(!is_flag || theirs.contains(&flag) || help.contains(flag), "{flag}");
+    }
+}
+
+#[test]
+fn the_configuration_is_right() {
+    let sources = Sources {
+        file: Some(("README.md", block("yaml"))),
+        env: &|_| None,
+        flags: &[],
+    };
+    resolve(&sources).unwrap_or_else(|faults| panic!("{faults}"));
+}
+
+#[test]
+fn what_is_installed_is_there() {
+    let scripts: Vec<&str> = blocks().into_iter().filter(|b| b.0 == "sh").map(|b| b.1).collect();
+    let all = scripts.concat();
+    let ours = all
+        .split_whitespace()
+        .filter(|word| word.starts_with("systemd/") || word.starts_with("charts/"));
+    let mut count = 0;
+    for path in ours {
+        count += 1;
+        assert!(root().join(path).exists(), "{path}");
+    }
+    assert_eq!(count, 3, "the unit, its slice and the chart");
 }

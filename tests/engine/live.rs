@@ -139,6 +139,21 @@ fn unready_for_longer_than_a_start_takes_is_an_effect() {
 }
 
 #[test]
+fn what_makes_it_unready_is_said_every_two_minutes_only() {
+    let mut record = Record::new(false);
+    let mut says = |at: i64, words: &str| {
+        let fact = vocabulary::fact(words).expect("a fact");
+        record.fact(at, Origin::Kubelet, fact);
+    };
+    says(0, "cri-call op=ListPodSandbox code=deadline-exceeded error=deadline");
+    says(2, "cri-call op=Status code=deadline-exceeded error=deadline");
+    for at in (2..100).step_by(5) {
+        says(at, "skip-sync because=runtime-down");
+    }
+    assert_eq!(roots(&record.finish()), ["runtime-hung"]);
+}
+
+#[test]
 fn what_could_not_be_looked_at_is_missing_with_its_grant() {
     let mut record = late_renewals();
     record.feed(&Input::Gap(Gap {

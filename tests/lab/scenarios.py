@@ -147,7 +147,9 @@ def _freeze(L, name):
 
 
 @fault("packet-loss", watch=200, also=("api-connection-timeout", "api-no-answer", "tls-handshake-timeout"))
-def packet_loss(L): "most packets to and from the API server are lost on the way"; L.ns(L.cp, f"tc qdisc add dev c{L.i} root netem loss 75%"); sc._drop_far(L, "add rule inet lab in iifname != lo tcp dport 6443 numgen random mod 100 < 60 drop")
+def packet_loss(L):
+    "most packets to and from the API server are lost on the way"
+    sc._drop_far(L, "add rule inet lab in iifname != lo tcp dport 6443 numgen random mod 100 < 60 drop", "add chain inet lab out { type filter hook output priority 0; }", "add rule inet lab out oifname != lo tcp sport 6443 numgen random mod 100 < 60 drop")
 
 
 @fault("mtu-black-hole", watch=140, also=("tls-handshake-timeout",))
@@ -240,10 +242,9 @@ def cable_pulled(L): "the interface loses its carrier: the cable, or the switch'
 
 @fault("disk-io-stalled", watch=200, also=("disk-io-slow", "hung-task"))
 def disk_stalled(L):
-    "the root disk does one operation a second, while the kubelet starts anew and a pod's log grows"
-    L.node("systemd-run --unit=writer bash -c 'while :; do head -c 65536 /dev/urandom >> /var/log/pods/noise; sync /var/log/pods/noise; sleep 0.2; done'; mkdir -p /var/log/pods", check=False)
-    L.monitor("block_set_io_throttle root 0 0 0 1 0 0")
-    L.node("echo 3 > /proc/sys/vm/drop_caches; systemctl --no-block restart kubelet", check=False)
+    "the root disk does two operations a second, while a log is written and the kubelet starts anew"
+    L.node("systemd-run --unit=writer bash -c 'while :; do head -c 65536 /dev/urandom >> /var/lib/kubelet/noise; sync /var/lib/kubelet/noise; sleep 0.2; done'; systemd-run --on-active=5 systemctl restart kubelet")
+    L.monitor("block_set_io_throttle root 0 0 0 2 0 0")
 
 
 @fault("none", watch=70, **KEEP)

@@ -18,6 +18,9 @@ const LOOK_BACK: i64 = 1800 * SECOND;
 /// What is to be seen still at the end of an effect must have been seen within this of it: the longest time between two
 /// failing calls is a watch's time-out of 30 s and its back-off of 30 s (client-go reflector).
 const TAIL: i64 = 65 * SECOND;
+/// The same for what makes a node unready: a call to a runtime that hangs is given up after two minutes (kubelet
+/// `runtimeRequestTimeout`), and said again after as many.
+const TAIL_UNREADY: i64 = 130 * SECOND;
 /// Without an effect a cause counts as a risk if it was seen this recently.
 const RISK: i64 = 300 * SECOND;
 /// More inputs than anybody quotes: a boot alone gives hundreds.
@@ -48,13 +51,8 @@ pub(super) fn of_episode(engine: &Engine, effect: &Effect, id: &str) -> (Vec<Fin
             .map_or(i64::MIN, |e| e.t - TAIL),
     );
     let to = engine.last.map_or(effect.last.t, |l| l.t);
-    // What was seen in the first quarter only has gone; kinds of errors alternate, so more cannot be asked.
-    let quarter = effect.since.t + (effect.last.t - effect.since.t) / 4;
-    let window = Window {
-        from,
-        to,
-        tail: (effect.last.t - TAIL).max(quarter.min(effect.last.t - 15 * SECOND)),
-    };
+    let tail = tail(effect);
+    let window = Window { from, to, tail };
     let found = assess::assess(&engine.catalog, engine.record(), window);
     let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
     let effects = explained_effects(effect.id);
@@ -70,6 +68,17 @@ pub(super) fn of_episode(engine: &Engine, effect: &Effect, id: &str) -> (Vec<Fin
         from,
     };
     findings(engine, &ranked, &context)
+}
+
+/// What is `lasting` must have been seen after this.
+fn tail(effect: &Effect) -> i64 {
+    if effect.id == "node-not-ready" {
+        // It is posted with the very call that fails; what a restart just before said is over.
+        return (effect.last.t - TAIL_UNREADY).max(effect.since.t - 5 * SECOND);
+    }
+    // What was seen in the first quarter only has gone; kinds of errors alternate, so more cannot be asked.
+    let quarter = effect.since.t + (effect.last.t - effect.since.t) / 4;
+    (effect.last.t - TAIL).max(quarter.min(effect.last.t - 15 * SECOND))
 }
 
 /// As [`of_episode`], for one that is over: of a failure that healed before the heartbeat was lost nothing is named. No
