@@ -64,7 +64,9 @@ pub(super) fn run(args: &Diagnose, env: &dyn Fn(&str) -> Option<String>, io: &mu
     let mut pass = collect(&messages, &mut record, &|| end(deadline))?;
     let id = boot.map(|id| format!("{:032x}", u128::from_be_bytes(id)));
     let (node, boot_id) = (args.node.clone().or(pass.node), id.or(pass.boot_id));
-    record.looks(&pass.looks, &mut pass.timeline, (boot, clock.now()))?;
+    // What was looked at is of the time at which the pass began, as the log is: on a starved node the pass may end so
+    // much later that the kubelet would seem to have fallen silent.
+    record.looks(&pass.looks, &mut pass.timeline, (boot, started))?;
     let diagnosis = record.finish(node, boot_id)?;
     report::print((&diagnosis, Tense::Live), &args.common, env, io)
 }

@@ -81,8 +81,9 @@ pub(super) fn rest(host: &Host, path: &Path, place: &Place<'_>) -> Option<Rest> 
     found.sort_by_key(|(_, _, changed)| std::cmp::Reverse(*changed));
     found.truncate(FILES);
     let mut later: Vec<(Content, (i64, i64))> = Vec::new();
-    for (path, inode, changed) in found {
-        let Some(content) = Content::open(host, &path) else {
+    for (nth, (path, inode, changed)) in found.iter().enumerate() {
+        let (inode, changed) = (*inode, *changed);
+        let Some(content) = Content::open(host, path) else {
             continue;
         };
         let Some(offset) = place(inode, &|at, count| content.piece(at, count)) else {
@@ -98,7 +99,13 @@ pub(super) fn rest(host: &Host, path: &Path, place: &Place<'_>) -> Option<Rest> 
         };
         let mut left = REST;
         // Two of one time stamp: which came first is not known.
-        rest.cut = later.iter().any(|(other, at)| *at == changed && other.start() != start);
+        let behind = found[nth + 1..].iter().filter(|(_, _, at)| *at == changed);
+        let behind = behind.filter_map(|(path, _, _)| Content::open(host, path));
+        let ahead = later.iter().filter(|(_, at)| *at == changed);
+        let mut starts = ahead
+            .map(|(other, _)| other.start())
+            .chain(behind.map(|other| other.start()));
+        rest.cut = starts.any(|other| other != start);
         let newer = later.iter().rev();
         let newer = newer.filter(|(other, at)| *at > changed && other.start() != start);
         let newer = newer.map(|(other, _)| (other, 0));

@@ -205,12 +205,14 @@ fn rotated_and_packed_while_the_agent_did_not_run() {
         node.path("kubelet-2026-11-23T10-00-00.000.log"),
     )
     .unwrap();
+    node.date("kubelet-2026-11-23T10-00-00.000.log", 1);
     node.write(6);
     fs::rename(
         node.path("kubelet.log"),
         node.path("kubelet-2026-11-23T11-00-00.000.log"),
     )
     .unwrap();
+    node.date("kubelet-2026-11-23T11-00-00.000.log", 2);
     node.write(2);
     node.restart();
     node.drain();
