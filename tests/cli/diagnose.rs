@@ -44,6 +44,23 @@ fn a_bundle_gives_the_same_answer_and_what_is_unseen_is_said() {
         gaps.iter().any(|g| g["source"] == "lease" && g["reason"].is_string()),
         "{gaps:#?}"
     );
+    // A directory of nothing but bundles, as the agent keeps them.
+    let shelf = tempfile::tempdir().unwrap();
+    for name in ["a.bundle", "b.bundle"] {
+        std::fs::copy(bundle, shelf.path().join(name)).unwrap();
+    }
+    let (exit, kept, _) = called(&["analyze", shelf.path().to_str().unwrap(), "--format", "json"]);
+    let kept: serde_json::Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(
+        (exit, &kept["node"], &kept["at"]),
+        (Exit::Ok, &answer["node"], &answer["at"])
+    );
+    let told = kept["gaps"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|g| g["source"] == "bundle");
+    assert_eq!(told.count(), 1, "that the older one is not read");
     for command in ["replay", "analyze"] {
         let (exit, again, err) = called(&[command, bundle, "--format", "json"]);
         assert_eq!(

@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::tools::{KUBERNETES, chart, entries, list, rendered, run, template, text, with};
+use whynotready::config::resolve::{Sources, resolve};
+use whynotready::daemon::run::check;
+
+use crate::tools::{KUBERNETES, Rendered, chart, entries, list, rendered, run, template, text, with};
 
 #[test]
 fn every_values_file_lints_and_renders() {
@@ -23,6 +26,7 @@ fn every_values_file_lints_and_renders() {
         for kubernetes in KUBERNETES {
             let all = rendered(kubernetes, &["--values", file]);
             assert_eq!(all.one("DaemonSet")["metadata"]["namespace"], "watch");
+            taken(&all, file);
             for object in &all.0 {
                 let name = object["metadata"]["name"].as_str().unwrap();
                 assert!(name.contains("why") && name.len() <= 63, "{file}: {name}");
@@ -33,6 +37,27 @@ fn every_values_file_lints_and_renders() {
             }
         }
     }
+}
+
+/// The agent takes its configuration, and finds in a pod what that asks for.
+fn taken(all: &Rendered, file: &str) {
+    let text = all.one("ConfigMap")["data"]["config.yaml"].as_str().unwrap();
+    let env = |name: &str| match name {
+        "KUBERNETES_SERVICE_HOST" => Some("10.96.0.1".to_owned()),
+        "KUBERNETES_SERVICE_PORT" => Some("443".to_owned()),
+        _ => None,
+    };
+    let sources = Sources {
+        file: Some(("config.yaml", text)),
+        env: &env,
+        flags: &[],
+    };
+    let resolved = resolve(&sources).unwrap_or_else(|faults| panic!("{file}: {faults}"));
+    assert!(
+        resolved.config.api || !(resolved.config.events || resolved.config.condition),
+        "{file}: {text}"
+    );
+    check(&resolved, &env).unwrap_or_else(|faults| panic!("{file}: {faults}"));
 }
 
 #[test]

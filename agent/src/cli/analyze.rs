@@ -26,10 +26,22 @@ pub(super) fn run(args: &Analyze, env: &dyn Fn(&str) -> Option<String>, io: &mut
     let (since, until) = bounds(args)?;
     let catalog = Arc::new(run::catalog(args.common.catalog_dir.as_deref())?);
     let diagnosis = if let [one] = args.paths.as_slice()
-        && replay::is_bundle(one)
+        && let Some((bundle, older)) = replay::bundle_at(one)
     {
-        let mut diagnosis = replay::diagnose(one, &catalog)?;
+        let mut diagnosis = replay::diagnose(&bundle, &catalog)?;
         diagnosis.node = args.node.clone().or(diagnosis.node);
+        if older > 0 {
+            diagnosis.gaps.push(Gap {
+                source: "bundle".into(),
+                from: None,
+                to: None,
+                reason: format!(
+                    "{} is the newest; {older} older beside it are not read",
+                    bundle.display()
+                ),
+                grant: None,
+            });
+        }
         diagnosis
     } else {
         let prepared = capture::prepare(&args.paths, args.node.as_deref()).map_err(|e| Failure::Tool(e.to_string()))?;

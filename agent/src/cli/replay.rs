@@ -1,7 +1,7 @@
 //! `replay`: the diagnosis of a recorded bundle, made again from the same inputs.
 
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::args::Replay;
@@ -32,6 +32,27 @@ pub(super) fn is_bundle(path: &Path) -> bool {
             .open(path)
             .is_ok_and(|file| file.take(512).read_to_end(&mut head).is_ok())
         && read::is_packed(&head)
+}
+
+/// The bundle to read where `path` is one, or a directory of nothing but bundles (as the agent keeps them), whose newest
+/// counts; and how many older ones there are.
+pub(super) fn bundle_at(path: &Path) -> Option<(PathBuf, usize)> {
+    if !path.is_dir() {
+        return is_bundle(path).then(|| (path.to_owned(), 0));
+    }
+    let host = Host::at(path);
+    let mut found = Vec::new();
+    for name in host.list("/").ok()? {
+        let file = path.join(&name);
+        if !is_bundle(&file) {
+            return None;
+        }
+        let modified = host.metadata(&name).map(|m| m.modified().ok());
+        found.push((modified.ok()?, file));
+    }
+    found.sort();
+    let (_, newest) = found.pop()?;
+    Some((newest, found.len()))
 }
 
 /// The diagnosis of a bundle.

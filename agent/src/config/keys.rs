@@ -146,7 +146,7 @@ pub const KEYS: &[Key] = keys! {
     "listen.tls.certificate", "", "certificate of the metrics listener", |c, t| tls(c, path(t), 0);
     "listen.tls.key", "", "its key", |c, t| tls(c, path(t), 1);
     "listen.token_file", "", "file with the bearer token that /metrics asks for", |c, t| c.listen_token_file = path(t);
-    "journal.look_back", "30m", "how far the first start looks back", |c, t| c.look_back = duration(t)?;
+    "journal.look_back", "30m", "how far a start looks back at least", |c, t| c.look_back = duration(t)?;
     "probe.enabled", "true", "probe the API server", |c, t| c.probe = switch(t)?;
     "probe.as_kubelet", "false", "read the kubelet's own Lease and Node with its certificate and key", |c, t| c.as_kubelet = switch(t)?;
     "probe.peers", "", "other API servers, host:port", |c, t| c.peers = peers(t)?;

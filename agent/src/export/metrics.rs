@@ -316,13 +316,13 @@ fn deliveries(registry: &mut Registry, numbers: &Numbers) {
     counter(
         registry,
         "journal_dropped",
-        "Entries that were dropped because the agent did not keep up",
+        "Entries that were removed before they could be read",
         numbers.dropped,
     );
     counter(
         registry,
         "outbox_lost",
-        "Changes that were dropped at the outbox's bound",
+        "Changes that were dropped at the outbox's bound, or could not be read again",
         numbers.lost,
     );
     let pending = Gauge::<i64>::default();

@@ -133,6 +133,9 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 {{- $own = dict "otlp" (dict "tls" $tls) }}
 {{- end }}
+{{- if not (include "whynotready.api" .) }}
+{{- $own = mergeOverwrite $own (dict "kubernetes" (dict "events" false)) }}
+{{- end }}
 {{- $config := mergeOverwrite (deepCopy .Values.config) $own (dict "host_root" "/host" "state_dir" "/var/lib/whynotready" "listen" $listen) }}
 {{- toYaml $config }}
 {{- end }}
