@@ -362,7 +362,8 @@ fn what_is_older_than_events_live_or_refused_for_good_is_let_go() {
     on_one_thread(async {
         let outbox = outbox(dir.path(), &[Sink::Events]);
         let mut old = change("uid-1", ChangeKind::RootCauseFound);
-        old.at.0 -= 3600 * 1_000_000;
+        // What counts is when the agent knew: an old trouble that is found now is news.
+        old.seen_at.0 -= 3600 * 1_000_000;
         outbox.store(&old);
         outbox.store(&of("uid-2", ChangeKind::RootCauseFound, "forbidden-cause"));
         outbox.store(&of("uid-3", ChangeKind::RootCauseFound, "dns-failure"));
