@@ -40,7 +40,8 @@ pub struct Ledger {
 impl Ledger {
     /// Goes on with this state.
     pub fn open(mut state: State, outbox: Handle, dir: &Path, now: Timestamp) -> std::io::Result<Self> {
-        state.announced.resume(now);
+        let read_until = state.read_until;
+        state.announced.resume(now, read_until);
         state.stopped = false;
         Ok(Self {
             state,
@@ -70,7 +71,7 @@ impl Ledger {
 
     /// Tells what is new. Gives the episode of which a bundle is due.
     pub fn tell(&mut self, diagnosis: &Diagnosis, now: Timestamp, lines: &Lines) -> Option<String> {
-        let fresh = self.state.announced.since == Timestamp::default();
+        let fresh = false;
         let changes = self.state.announced.update(diagnosis, now);
         self.dirty |= fresh || !changes.is_empty();
         for change in &changes {
