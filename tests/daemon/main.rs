@@ -1,5 +1,7 @@
 //! `whynotready run` as a process: what it finds it tells once, whatever is done to it.
 
+mod again;
+mod kill;
 mod node;
 
 use std::os::unix::net::UnixDatagram;

@@ -10,11 +10,15 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use whynotready::clock::{Clock, Now};
+use whynotready::model::time::{SECOND, Timestamp};
 
 const BOOT: &str = "3b1d4a0e6c0f4d3e9b6f1a2b3c4d5e6f";
 const MACHINE: &str = "6adcb811a5e1475fa502330321c5cf86";
 /// Nothing that is waited for takes longer, on a machine that has other work.
 const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Between two looks at an agent.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A node's files.
 pub(crate) struct Node {
@@ -72,12 +76,7 @@ impl Node {
 
     /// A kubelet that started ten minutes ago and whose renewals are refused, the first so many seconds ago.
     pub(crate) fn loses_its_api_server(&self, ago: i64) {
-        let mut lines = vec![(
-            600,
-            "I1125 15:00:00.000000 370 server.go:440] \"Kubelet version\" kubeletVersion=\"v1.31.0\"".to_owned(),
-        )];
-        lines.extend((0..=ago / 10).rev().map(|n| (n * 10, refused())));
-        self.says(&lines);
+        self.says(&[begins(600), refusals(ago, 0)].concat());
     }
 
     /// An agent that watches this node; `more` are further arguments.
@@ -104,12 +103,17 @@ impl Node {
             .expect("the agent starts");
         let lines = Arc::new(Mutex::new(Vec::new()));
         let (out, into) = (child.stdout.take().expect("a pipe"), Arc::clone(&lines));
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
                 into.lock().expect("no panic").push(line);
             }
         });
-        Agent { child, port, lines }
+        Agent {
+            child,
+            port,
+            lines,
+            reader: Some(reader),
+        }
     }
 }
 
@@ -132,6 +136,36 @@ pub(crate) fn refused() -> String {
     "E1125 15:00:00.000000     370 controller.go:195] \"Failed to update lease\" err=\"Put \\\"https://10.0.0.1:6443/apis/coordination.k8s.io/v1/namespaces/kube-node-lease/leases/node1?timeout=10s\\\": dial tcp 10.0.0.1:6443: connect: connection refused\"".to_owned()
 }
 
+/// What a kubelet says that has nothing to complain of, every ten seconds from `from` until `until` seconds ago.
+pub(crate) fn well(from: i64, until: i64) -> Vec<(i64, String)> {
+    every_ten(
+        from,
+        until,
+        "I1125 15:00:00.000000     370 kubelet.go:2540] \"SyncLoop (housekeeping)\"",
+    )
+}
+
+/// The API server's port is closed from `from` until `until` seconds ago.
+pub(crate) fn refusals(from: i64, until: i64) -> Vec<(i64, String)> {
+    every_ten(from, until, &refused())
+}
+
+fn every_ten(from: i64, until: i64, line: &str) -> Vec<(i64, String)> {
+    let ago = (0..).map(|n| from - n * 10).take_while(|ago| *ago >= until);
+    ago.map(|ago| (ago, line.to_owned())).collect()
+}
+
+/// The kubelet's first line.
+pub(crate) fn begins(ago: i64) -> Vec<(i64, String)> {
+    let line = "I1125 15:00:00.000000 370 server.go:440] \"Kubelet version\" kubeletVersion=\"v1.31.0\"";
+    vec![(ago, line.to_owned())]
+}
+
+/// So many seconds ago, as JSON has times.
+pub(crate) fn ago(seconds: i64) -> String {
+    Timestamp(Clock::system().now().wall.0 - seconds * SECOND).rfc3339()
+}
+
 fn free_port() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     listener.local_addr().expect("an address").port()
@@ -142,6 +176,7 @@ pub(crate) struct Agent {
     pub(crate) child: Child,
     port: u16,
     lines: Arc<Mutex<Vec<String>>>,
+    reader: Option<std::thread::JoinHandle<()>>,
 }
 
 impl Drop for Agent {
@@ -172,12 +207,21 @@ impl Agent {
         self.lines().iter().filter_map(event).collect()
     }
 
+    /// As [`Agent::wait`], and looks all the time.
+    pub(crate) fn wait_closely(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
+        self.wait_pausing(what, holds, Duration::from_millis(2));
+    }
+
     /// Waits until this holds of it.
+    pub(crate) fn wait(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
+        self.wait_pausing(what, holds, PAUSE);
+    }
+
     #[expect(
         clippy::disallowed_methods,
         reason = "how long another process is waited for, which no test's clock moves"
     )]
-    pub(crate) fn wait(&mut self, what: &str, holds: impl Fn(&Self) -> bool) {
+    fn wait_pausing(&mut self, what: &str, holds: impl Fn(&Self) -> bool, between: Duration) {
         let started = Instant::now();
         while !holds(self) {
             if let Some(status) = self.child.try_wait().expect("its state") {
@@ -187,13 +231,22 @@ impl Agent {
             }
             let waited = started.elapsed() < PATIENCE;
             assert!(waited, "{what}: not within {PATIENCE:?}: {:#?}", self.lines());
-            pause();
+            pause(between);
         }
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, signal).expect("it runs");
+    }
+
+    /// Kills it. Gives all that it had said.
+    pub(crate) fn kill(mut self) -> Vec<Value> {
+        self.child.kill().expect("it is killed");
+        self.child.wait().expect("it ends");
+        let reader = self.reader.take().expect("it is read");
+        reader.join().expect("no panic");
+        self.lines()
     }
 
     /// Asks it to end, and waits.
@@ -206,7 +259,7 @@ impl Agent {
         let started = Instant::now();
         while !self.lines().last().is_some_and(|l| l["msg"] == "stopped in order") {
             assert!(started.elapsed() < PATIENCE);
-            pause();
+            pause(PAUSE);
         }
         self.lines()
     }
@@ -238,8 +291,8 @@ impl Agent {
     clippy::disallowed_methods,
     reason = "another process is waited for, and it gives no other sign"
 )]
-fn pause() {
-    std::thread::sleep(Duration::from_millis(100));
+fn pause(between: Duration) {
+    std::thread::sleep(between);
 }
 
 /// A file's text.

@@ -30,19 +30,27 @@ impl Settings {
     /// Reads the file anew and resolves file, environment and flags; or every fault. The second value is false where there
     /// is no file.
     pub fn resolve(&self, env: &dyn Fn(&str) -> Option<String>) -> Result<(Resolved, bool), Faults> {
-        let path = self.path();
-        let text = match Host::at("/").text(path) {
-            Ok(text) => Some(text),
-            Err(Unreadable::Missing(_)) if self.file.is_none() => None,
-            Err(why) => return Err(Faults(vec![why.to_string()])),
-        };
-        let name = path.display().to_string();
-        let resolved = resolve(&Sources {
-            file: text.as_deref().map(|text| (name.as_str(), text)),
+        let text = self.read().map_err(|why| Faults(vec![why]))?;
+        Ok((self.resolve_text(text.as_deref(), env)?, text.is_some()))
+    }
+
+    /// The file's text; `None` where there is none and none was named; or why it cannot be read.
+    pub fn read(&self) -> Result<Option<String>, String> {
+        match Host::at("/").text(self.path()) {
+            Ok(text) => Ok(Some(text)),
+            Err(Unreadable::Missing(_)) if self.file.is_none() => Ok(None),
+            Err(why) => Err(why.to_string()),
+        }
+    }
+
+    /// Resolves the file's text, environment and flags; or every fault.
+    pub fn resolve_text(&self, text: Option<&str>, env: &dyn Fn(&str) -> Option<String>) -> Result<Resolved, Faults> {
+        let name = self.path().display().to_string();
+        resolve(&Sources {
+            file: text.map(|text| (name.as_str(), text)),
             env,
             flags: &self.flags,
-        })?;
-        Ok((resolved, text.is_some()))
+        })
     }
 }
 

@@ -76,6 +76,9 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
+/// Metrics are sent no more often than this.
+const OFTEN: Duration = Duration::from_secs(1);
+
 /// What a configuration is made of.
 pub struct Sources<'a> {
     /// The file's path and text, where there is one.
@@ -215,6 +218,18 @@ fn cross_check(config: &Config, values: &[Value], faults: &mut Vec<String>) {
             origin("outbox.max_bytes")
         ));
     }
+    if config.otlp.timeout.is_zero() {
+        faults.push(format!(
+            "{}: otlp.timeout: expected more than 0s: no request would ever succeed",
+            origin("otlp.timeout")
+        ));
+    }
+    if config.otlp.metrics.is_some_and(|every| every < OFTEN) {
+        faults.push(format!(
+            "{}: otlp.metrics.interval: expected 1s at least",
+            origin("otlp.metrics.interval")
+        ));
+    }
     if !config.api && (config.events || config.condition) {
         faults.push(format!(
             "{}: api.enabled is off, and kubernetes.events or kubernetes.condition is on",
@@ -324,6 +339,23 @@ mod tests {
             faults
                 .iter()
                 .any(|f| f.starts_with("WHYNOTREADY_CRI_ENABLED: cri.enabled: expected true or false"))
+        );
+    }
+
+    #[test]
+    fn times_that_cannot_work_are_refused() {
+        let text = "otlp:\n  timeout: 0s\n  metrics:\n    enabled: true\n    interval: 0s\n";
+        let faults = with(Some(("c.yaml", text)), &[], &[]).unwrap_err().0;
+        assert_eq!(
+            faults,
+            [
+                "c.yaml: line 2: otlp.timeout: expected more than 0s: no request would ever succeed",
+                "c.yaml: line 5: otlp.metrics.interval: expected 1s at least",
+            ]
+        );
+        assert!(
+            with(None, &[("WHYNOTREADY_OTLP_METRICS_INTERVAL", "0s")], &[]).is_ok(),
+            "none are sent"
         );
     }
 

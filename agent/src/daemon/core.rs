@@ -77,6 +77,10 @@ pub struct Core {
     /// When the reader gave its last sign; that it does not is said once.
     reader: u64,
     silent: bool,
+    /// It has ended.
+    deaf: bool,
+    /// There is something for it to read, as far as it has said.
+    present: bool,
     fresh: bool,
     quiet: u64,
     starved: Starved,
@@ -106,6 +110,8 @@ impl Core {
             looked: Vec::new(),
             reader: started.monotonic,
             silent: false,
+            deaf: false,
+            present: true,
             fresh: false,
             quiet: 0,
             starved: Starved::default(),
@@ -148,6 +154,11 @@ impl Core {
     /// What is told and kept.
     pub fn ledger(&self) -> Option<&Ledger> {
         self.setup.ledger.as_ref()
+    }
+
+    /// The same, to be changed.
+    pub fn ledger_mut(&mut self) -> Option<&mut Ledger> {
+        self.setup.ledger.as_mut()
     }
 
     /// The way to stdout.
@@ -204,7 +215,9 @@ impl Core {
             self.line = batch.line;
         }
         self.named.1 = batch.node.or(self.named.1.take());
-        self.figures.journal(true, batch.entries, batch.lost, now.wall);
+        let present = batch.present.unwrap_or(self.present);
+        self.present = present;
+        self.figures.journal(present, batch.entries, batch.lost, now.wall);
         if let (Some(ledger), Some(position)) = (&mut self.setup.ledger, batch.position) {
             ledger.read(position);
         }
@@ -216,7 +229,7 @@ impl Core {
     /// Takes what a source has seen.
     pub fn done(&mut self, mut done: Done) {
         let now = self.setup.clock.now();
-        self.starved.discount(&mut done, now.monotonic);
+        self.starved.discount(&mut done, now.monotonic, self.held());
         self.figures.look(&done, now.wall);
         if !self.looked.contains(&done.source) {
             self.looked.push(done.source);
@@ -231,19 +244,9 @@ impl Core {
     /// Once a second: time passes for the engine, and what is new is told.
     pub fn second(&mut self) {
         let now = self.setup.clock.now();
-        self.starved.woken(now.monotonic);
+        self.starved.woken(now.monotonic, self.held());
         if now.monotonic.saturating_sub(self.reader) > READER && !self.silent {
-            self.silent = true;
-            self.figures.journal(false, 0, 0, now.wall);
-            let gap = Gap {
-                source: "journal".to_owned(),
-                from: Some(now.wall),
-                to: None,
-                reason: "the logs cannot be read: their disk does not answer".to_owned(),
-                grant: None,
-            };
-            self.take(&Input::Gap(gap));
-            self.catch_up();
+            self.unheard("the logs cannot be read: their disk does not answer", now.wall);
         }
         self.quiet += 1;
         if !self.caught_up || !(self.fresh || self.quiet >= QUIET) {
@@ -254,6 +257,37 @@ impl Core {
         self.fresh = false;
         self.quiet = 0;
         self.conclude(now.wall);
+    }
+
+    /// The reader of logs has ended.
+    pub fn deafened(&mut self, why: &str) {
+        self.deaf = true;
+        let now = self.setup.clock.now();
+        self.unheard(why, now.wall);
+    }
+
+    /// Whether the reader of logs has ended.
+    pub fn is_deaf(&self) -> bool {
+        self.deaf
+    }
+
+    fn unheard(&mut self, why: &str, now: Timestamp) {
+        self.silent = true;
+        self.figures.journal(false, 0, self.figures.lost(), now);
+        let gap = Gap {
+            source: "journal".to_owned(),
+            from: Some(now),
+            to: None,
+            reason: why.to_owned(),
+            grant: None,
+        };
+        self.take(&Input::Gap(gap));
+        self.catch_up();
+    }
+
+    /// How long this thread has waited for the outbox's own files, microseconds.
+    fn held(&self) -> u64 {
+        self.setup.ledger.as_ref().map_or(0, |l| l.outbox().held())
     }
 
     /// The last word of this life: what is told and kept is written by the caller.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, spawn_local};
 
+use super::keeping::Identity;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::export::client::resolve::Resolver;
@@ -109,6 +110,8 @@ pub struct Office {
     pub outbox: Handle,
     /// The node's file system.
     pub host: Host,
+    /// Which machine it is.
+    pub(super) identity: Identity,
     /// The time.
     pub clock: Clock,
     /// Namespace and name of the agent's own pod.
@@ -130,12 +133,11 @@ impl Office {
         points: impl Fn() -> Vec<Point> + 'static,
     ) -> Vec<JoinHandle<()>> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        let text = |path| self.host.text(path).ok().map(|t: String| t.trim().to_owned());
         let sender = Sender {
             version: version.clone(),
             node: node.to_owned(),
-            machine_id: text("/etc/machine-id"),
-            host_name: text("/etc/hostname"),
+            machine_id: self.identity.machine,
+            host_name: self.identity.host,
             pod: self.pod.clone(),
         };
         let resource = resource(&sender, env);

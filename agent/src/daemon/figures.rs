@@ -55,6 +55,11 @@ impl Figures {
         self.source("journal", success, 0.0, now);
     }
 
+    /// Entries known to be lost.
+    pub fn lost(&self) -> u64 {
+        self.numbers.dropped
+    }
+
     /// A copy, to be completed.
     pub fn numbers(&self) -> Numbers {
         self.numbers.clone()

@@ -8,41 +8,38 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::bundles::Shelf;
 use super::core::{Core, Setup};
 use super::delivery::{Office, Plan, Tallies};
-use super::ledger::{self, Ledger};
+use super::environment::Environment;
+use super::keeping::{ANSWERS, Identity, Keeping, obtained};
+use super::ledger::Ledger;
 use super::lines::Lines;
 use super::logs;
 use super::notify::Notify;
 use super::ports;
+use super::saver::POSITION;
 use super::state::{Lock, State};
 use super::view::{Shared, points};
-use super::watch::{self as sources, Setting};
+use super::watch::{self as sources, Again, Setting};
 use crate::catalog::load::Catalog;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::config::resolve::Resolved;
+use crate::config::resolve::{Faults, Resolved};
 use crate::host::Host;
 use crate::http::view::View;
-use crate::model::time::{SECOND, Timestamp};
-use crate::outbox::durable::{Options, Outbox, PATIENCE};
-use crate::outbox::handle::Handle;
+use crate::outbox::durable::Outbox;
+use crate::source::look::blocking;
 use crate::source::probe::target::Service;
 use crate::source::scene::Allowed;
 use crate::world::Endpoint;
 
-/// Where the state goes that the state directory cannot take.
-const RUN: &str = "/run/whynotready";
-/// Before an onset the engine looks back so far (`diagnosis::verdict`).
-const CONTEXT: i64 = 1800 * SECOND;
-/// No history is longer: a day.
-const LONGEST: i64 = 86_400 * SECOND;
 /// What is under way at the end has so long.
 const DRAIN: Duration = Duration::from_secs(5);
-/// Another agent's lock is tried again so often.
-const LOCKED: Duration = Duration::from_secs(15);
+/// systemd hears of the agent so often where it does not say how often.
+const ALIVE: Duration = Duration::from_secs(15);
 /// The outbox is tended to so often.
 const TEND: u32 = 60;
 /// The node's name is waited for so long before the host's stands in: the kubelet's world is looked for first.
@@ -58,39 +55,38 @@ pub enum End {
 }
 
 /// What lives through all lives.
-pub struct Outside<'a> {
+pub struct Outside {
     /// The environment.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub env: Environment,
     /// The time.
     pub clock: Clock,
     /// The service manager.
-    pub notify: &'a Notify,
+    pub notify: Notify,
     /// Becomes [`End`] when this life is to end.
     pub end: watch::Receiver<Option<End>>,
+    /// What a life could not leave on the disk for the next.
+    pub carried: RefCell<Option<State>>,
+    /// How long to wait before a reader of logs that ended is started again.
+    pub deaf: RefCell<Again>,
 }
 
-/// One life.
-pub async fn live(outside: &Outside<'_>, resolved: &Resolved, lines: &Lines) -> End {
-    let catalog = match Catalog::load(resolved.config.catalog_dir.as_deref()) {
-        Ok(catalog) => Arc::new(catalog),
-        Err(faults) => return refused(outside, lines, &faults.to_string()),
-    };
-    let plan = match Plan::of(&resolved.config, outside.env) {
-        Ok(plan) => plan,
-        Err(faults) => return refused(outside, lines, &faults.join("\n")),
-    };
-    let mut life = Life::begin(outside, resolved, (catalog, plan), lines);
+/// One life; or everything that is wrong with its configuration.
+pub async fn live(outside: &Outside, resolved: &Resolved, lines: &Lines) -> Result<End, Faults> {
+    let dir = resolved.config.catalog_dir.clone();
+    let load = blocking(move || Catalog::load(dir.as_deref()));
+    let silent = || Faults(vec!["catalog_dir: its disk does not answer".to_owned()]);
+    let loaded = tokio::time::timeout(ANSWERS, load)
+        .await
+        .ok()
+        .flatten()
+        .ok_or_else(silent)?;
+    let catalog = Arc::new(loaded.map_err(|e| Faults(e.to_string().lines().map(str::to_owned).collect()))?);
+    let env = |name: &str| outside.env.get(name);
+    let plan = Plan::of(&resolved.config, &env).map_err(Faults)?;
+    let mut life = Life::begin(outside, resolved, (catalog, plan), lines).await;
     let end = life.go_on(outside).await;
-    life.drain().await;
-    end
-}
-
-/// A configuration that is checked before a life begins with it; only what changes outside can still be wrong then.
-fn refused(outside: &Outside<'_>, lines: &Lines, faults: &str) -> End {
-    for fault in faults.lines() {
-        lines.say(outside.clock.now().wall, "error", fault);
-    }
-    End::Stop
+    *outside.carried.borrow_mut() = life.drain().await;
+    Ok(end)
 }
 
 struct Life {
@@ -109,24 +105,33 @@ struct Life {
     workers: Vec<JoinHandle<()>>,
     listeners: Vec<JoinHandle<()>>,
     seconds: u32,
+    /// The reader of logs has ended, and the next life begins then.
+    deaf: Option<Instant>,
 }
 
 impl Life {
-    fn begin(outside: &Outside<'_>, resolved: &Resolved, (catalog, plan): (Arc<Catalog>, Plan), lines: &Lines) -> Self {
+    async fn begin(
+        outside: &Outside,
+        resolved: &Resolved,
+        (catalog, plan): (Arc<Catalog>, Plan),
+        lines: &Lines,
+    ) -> Self {
         let (config, clock) = (resolved.config.clone(), outside.clock.clone());
         let host = host(&config);
-        let (told, keeping) = Keeping::take(&config, &plan, &clock);
-        for trouble in &told {
-            lines.say(clock.now().wall, "warning", trouble);
-        }
+        let keeping = Keeping::take(&config, &plan, &clock, &outside.carried);
+        let (keeping, identity) = tokio::join!(keeping, Identity::of(&host));
         let Keeping {
             lock,
             standing_by,
             outbox,
             ledger,
             history,
+            told,
         } = keeping;
-        let setting = setting(&config, &host, &clock, outside.env);
+        for trouble in &told {
+            lines.say(clock.now().wall, "warning", trouble);
+        }
+        let setting = setting(&config, &host, outside);
         let keeps = ledger.is_some();
         let stop_logs = Arc::new(AtomicBool::new(false));
         let logs = read_logs(logs::Plan {
@@ -134,15 +139,14 @@ impl Life {
             clock: clock.clone(),
             catalog: Arc::clone(&catalog),
             history,
-            position: keeps.then(|| config.state_dir.join(ledger::POSITION)),
+            position: keeps.then(|| config.state_dir.join(POSITION)),
             stop: Arc::clone(&stop_logs),
         });
-        let named = || (outside.env)("NODE_NAME").filter(|n| !n.is_empty());
         let core = Rc::new(RefCell::new(Core::new(Setup {
             catalog,
             clock: clock.clone(),
-            boot: boot(&host),
-            node: config.node.clone().or_else(named),
+            boot: identity.boot,
+            node: setting.node.clone(),
             sources: sources::names(&setting),
             shelf: keeps.then(|| shelf(&config)).flatten(),
             ledger,
@@ -158,8 +162,9 @@ impl Life {
             plan,
             outbox,
             host,
+            identity,
             clock: clock.clone(),
-            pod: (outside.env)("POD_NAMESPACE").zip((outside.env)("POD_NAME")),
+            pod: outside.env.get("POD_NAMESPACE").zip(outside.env.get("POD_NAME")),
             standing: core.borrow().standing(),
             stop,
             tallies: Rc::clone(&tallies),
@@ -191,36 +196,67 @@ impl Life {
             workers: Vec::new(),
             listeners,
             seconds: 0,
+            deaf: None,
         }
     }
 
     /// Until something ends it.
-    async fn go_on(&mut self, outside: &Outside<'_>) -> End {
+    async fn go_on(&mut self, outside: &Outside) -> End {
         let mut end = outside.end.clone();
         let mut second = tokio::time::interval(Duration::from_secs(1));
         second.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut locked = tokio::time::interval(LOCKED);
-        let mut watchdog = tokio::time::interval(outside.notify.every().unwrap_or(LOCKED));
+        let mut watchdog = tokio::time::interval(outside.notify.every().unwrap_or(ALIVE));
+        let dir = self.config.state_dir.clone();
+        let mut lock = std::pin::pin!(obtained(&dir));
         outside.notify.ready("watching the kubelet");
         loop {
             tokio::select! {
                 ended = end.wait_for(Option::is_some) => {
                     return ended.ok().and_then(|e| *e).unwrap_or(End::Stop);
                 }
-                Some(batch) = self.logs.recv() => self.core.borrow_mut().batch(batch),
+                batch = self.logs.recv(), if self.deaf.is_none() => match batch {
+                    Some(batch) => self.core.borrow_mut().batch(batch),
+                    None => self.deafened(outside),
+                },
                 Some(done) = self.looks.recv() => self.core.borrow_mut().done(done),
                 _ = second.tick() => self.second(outside),
                 _ = watchdog.tick() => outside.notify.alive(),
-                _ = locked.tick(), if self.shared.standing_by.is_some() => {
-                    if let Lock::Ours(_) = Lock::take(&self.config.state_dir) {
-                        return End::Again;
-                    }
+                lock = &mut lock, if !matches!(self.lock, Lock::Ours(_)) => {
+                    self.obtain(lock);
+                    return End::Again;
                 }
+                () = until(self.deaf), if self.deaf.is_some() => return End::Again,
             }
         }
     }
 
-    fn second(&mut self, outside: &Outside<'_>) {
+    /// The reader of logs ended: a defect of this program, or there is no thread to be had. What it had read cannot be
+    /// gone on with, so another life begins, after a while.
+    fn deafened(&mut self, outside: &Outside) {
+        let wait = outside.deaf.borrow_mut().wait(Instant::now());
+        self.deaf = Some(Instant::now() + wait);
+        let why = format!("the reader of the logs has ended, which is a defect; it is started again in {wait:?}");
+        self.shared.say(&why);
+        self.core.borrow_mut().deafened(&why);
+        self.shared.troubles.borrow_mut().push(why);
+    }
+
+    /// The state directory is ours now, and with it the next life's: what this one could not store there, it does.
+    fn obtain(&mut self, lock: Lock) {
+        self.lock = lock;
+        let mut core = self.core.borrow_mut();
+        let Some(ledger) = core.ledger_mut() else { return };
+        ledger.outbox().with(Outbox::tend);
+        if let Err(error) = ledger.keep(&self.config.state_dir) {
+            core.lines().say(
+                self.shared.clock.now().wall,
+                "warning",
+                &format!("nothing is kept: {error}"),
+            );
+        }
+    }
+
+    fn second(&mut self, outside: &Outside) {
         self.seconds = self.seconds.wrapping_add(1);
         let named = self.scene.borrow().as_ref().and_then(|s| s.world.node_name.clone());
         let mut core = self.core.borrow_mut();
@@ -247,12 +283,14 @@ impl Life {
         {
             let node = node.unwrap_or_else(|| "unknown".to_owned());
             let (core, clock) = (Rc::clone(&self.core), outside.clock.clone());
-            self.workers = office.open(&node, outside.env, move || points(&core, &clock));
+            let env = |name: &str| outside.env.get(name);
+            self.workers = office.open(&node, &env, move || points(&core, &clock));
         }
     }
 
-    /// Ends in order: what was found is stored, what is under way gets a little time.
-    async fn drain(mut self) {
+    /// Ends in order: what was found is stored, what is under way gets a little time. What the next life is to go on with,
+    /// where that is not on the disk.
+    async fn drain(mut self) -> Option<State> {
         self.stop_logs.store(true, Ordering::Relaxed);
         self.watch = None;
         self.logs.close();
@@ -265,12 +303,20 @@ impl Life {
         let _ = self.stop_workers.send(true);
         let workers = futures_util::future::join_all(std::mem::take(&mut self.workers).into_iter().map(Worker));
         let _ = tokio::time::timeout(DRAIN, workers).await;
-        if let Some((state, position, dir)) = ledger.map(Ledger::close) {
-            let written = tokio::task::spawn_blocking(move || ledger::write(&dir, &state, position.as_ref()));
-            let _ = tokio::time::timeout(DRAIN, written).await;
-        }
+        let left = match ledger.map(Ledger::close) {
+            Some(last) => last.write(DRAIN).await,
+            None => None,
+        };
         // Another agent may have it only now.
         drop(self.lock);
+        left
+    }
+}
+
+async fn until(when: Option<Instant>) {
+    match when {
+        Some(when) => tokio::time::sleep_until(when).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -288,59 +334,6 @@ impl Future for Worker {
 impl Drop for Worker {
     fn drop(&mut self) {
         self.0.abort();
-    }
-}
-
-/// What is kept from life to life, as far as this agent is the one that keeps it.
-struct Keeping {
-    lock: Lock,
-    standing_by: Option<String>,
-    outbox: Option<Handle>,
-    ledger: Option<Ledger>,
-    history: Duration,
-}
-
-impl Keeping {
-    /// Takes the lock and what lies behind it; and what there is to be said of that.
-    fn take(config: &Config, plan: &Plan, clock: &Clock) -> (Vec<String>, Self) {
-        let now = clock.now().wall;
-        let mut told = Vec::new();
-        let lock = Lock::take(&config.state_dir);
-        let mut keeping = Self {
-            standing_by: None,
-            outbox: None,
-            ledger: None,
-            history: config.look_back,
-            lock,
-        };
-        match &keeping.lock {
-            Lock::Ours(_) => {}
-            Lock::Theirs { pid } => {
-                let why =
-                    format!("another agent on this host (pid {pid}) has the state directory; this one exports nothing");
-                told.push(why.clone());
-                keeping.standing_by = Some(why);
-                return (told, keeping);
-            }
-            Lock::None(error) => told.push(format!("the state directory cannot be written: {error}")),
-        }
-        let (state, damage) = State::load(&config.state_dir);
-        told.extend(damage);
-        keeping.history = history(&state, config, now);
-        let outbox = Handle::new(Outbox::open(Options {
-            dir: config.state_dir.clone(),
-            run_dir: RUN.into(),
-            max_bytes: config.outbox_bytes,
-            sinks: plan.sinks(),
-            patience: PATIENCE,
-            clock: clock.clone(),
-        }));
-        match Ledger::open(state, outbox.clone(), &config.state_dir, now) {
-            Ok(ledger) => keeping.ledger = Some(ledger),
-            Err(error) => told.push(format!("nothing can be told: {error}")),
-        }
-        keeping.outbox = Some(outbox);
-        (told, keeping)
     }
 }
 
@@ -370,21 +363,7 @@ fn host(config: &Config) -> Host {
     }
 }
 
-fn boot(host: &Host) -> Option<[u8; 16]> {
-    let text = host.text("/proc/sys/kernel/random/boot_id").ok()?;
-    let number = u128::from_str_radix(&text.trim().replace('-', ""), 16).ok()?;
-    Some(number.to_be_bytes())
-}
-
-/// How far back the history has to go for the engine to know what it knew.
-fn history(state: &State, config: &Config, now: Timestamp) -> Duration {
-    let opened = state.announced.open.as_ref().map(|o| o.opened_at);
-    let known = [state.read_until, opened].into_iter().flatten().min();
-    let back = known.map_or(0, |t| now.0 - t.0 + CONTEXT).clamp(0, LONGEST);
-    Duration::from_micros(back as u64).max(config.look_back)
-}
-
-fn setting(config: &Config, host: &Host, clock: &Clock, env: &dyn Fn(&str) -> Option<String>) -> Setting {
+fn setting(config: &Config, host: &Host, outside: &Outside) -> Setting {
     let peer = |text: &String| {
         let (host, port) = text.rsplit_once(':')?;
         Some(Endpoint {
@@ -394,12 +373,17 @@ fn setting(config: &Config, host: &Host, clock: &Clock, env: &dyn Fn(&str) -> Op
         })
     };
     let service = || {
-        let host = env("KUBERNETES_SERVICE_HOST")?;
-        Some(Service::new(host, env("KUBERNETES_SERVICE_PORT")?.parse().ok()?))
+        let host = outside.env.get("KUBERNETES_SERVICE_HOST")?;
+        Some(Service::new(
+            host,
+            outside.env.get("KUBERNETES_SERVICE_PORT")?.parse().ok()?,
+        ))
     };
+    // A pod is told its node's name, which need not be the host's.
+    let named = || outside.env.get("NODE_NAME").filter(|n| !n.is_empty());
     Setting {
         host: host.clone(),
-        clock: clock.clone(),
+        clock: outside.clock.clone(),
         allowed: Allowed {
             api: config.api,
             as_kubelet: config.as_kubelet,
@@ -408,7 +392,7 @@ fn setting(config: &Config, host: &Host, clock: &Clock, env: &dyn Fn(&str) -> Op
             ..Allowed::default()
         },
         service: service(),
-        node: config.node.clone(),
+        node: config.node.clone().or_else(named),
         peers: config.peers.iter().filter_map(peer).collect(),
         probe: config.probe,
     }

@@ -68,6 +68,8 @@ pub struct Batch {
     pub lost: u64,
     /// How far that is, to be saved once what it led to is stored.
     pub position: Option<Position>,
+    /// Whether there is anything to read; nothing where the batch does not say.
+    pub present: Option<bool>,
     /// All that was written before the start has been read.
     pub caught_up: bool,
 }
@@ -125,7 +127,15 @@ impl Reader {
             self.inputs = inputs;
             caught_up |= !polled.more && !more;
             let lost = follower.account().lost();
-            self.send(Some(follower.position()), caught_up, lost);
+            let present = follower.is_present() || others.is_present();
+            let batch = Batch {
+                position: Some(follower.position()),
+                caught_up,
+                lost,
+                present: Some(present),
+                ..Batch::default()
+            };
+            self.send(batch);
             let wait = if more { Duration::ZERO } else { polled.wait };
             std::thread::sleep(wait.min(SIGN));
         }
@@ -200,17 +210,12 @@ impl Reader {
         }
     }
 
-    fn send(&mut self, position: Option<Position>, caught_up: bool, lost: u64) {
+    fn send(&mut self, mut batch: Batch) {
         let read = self.history + self.intake.entries();
-        let batch = Batch {
-            inputs: std::mem::take(&mut self.inputs),
-            line: self.intake.timeline().clone(),
-            node: self.intake.node().map(|n| n.name.clone()),
-            entries: read - self.counted,
-            lost,
-            position,
-            caught_up,
-        };
+        batch.inputs = std::mem::take(&mut self.inputs);
+        batch.line = self.intake.timeline().clone();
+        batch.node = self.intake.node().map(|n| n.name.clone());
+        batch.entries = read - self.counted;
         self.counted = read;
         self.over = self.sender.blocking_send(batch).is_err();
     }
@@ -238,6 +243,11 @@ impl Others {
             kernel: None,
             asked: false,
         }
+    }
+
+    /// Whether there is any of it.
+    fn is_present(&self) -> bool {
+        self.kernel.is_some() || self.logs.iter().chain(&self.syslogs).any(LogFile::is_present)
     }
 
     /// Whether there is more to be had at once.

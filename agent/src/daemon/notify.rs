@@ -7,6 +7,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+/// The watchdog hears no more often than this.
+const OFTEN: Duration = Duration::from_millis(10);
+
 /// The service manager's socket, where there is one.
 #[derive(Debug, Default)]
 pub struct Notify {
@@ -27,6 +30,8 @@ impl Notify {
         };
         let watchdog = env("WATCHDOG_USEC")
             .and_then(|t| t.parse().ok())
+            // As systemd has it: 0 is none.
+            .filter(|micros| *micros > 0)
             .map(Duration::from_micros);
         let socket = UnixDatagram::unbound()?;
         socket.set_nonblocking(true)?;
@@ -38,7 +43,7 @@ impl Notify {
 
     /// How often the watchdog wants to hear: half of its patience (`sd_watchdog_enabled(3)`).
     pub fn every(&self) -> Option<Duration> {
-        self.watchdog.map(|w| w / 2)
+        self.watchdog.map(|w| (w / 2).max(OFTEN))
     }
 
     /// `READY=1`.
@@ -91,5 +96,12 @@ mod tests {
         let n = manager.recv(&mut buffer).unwrap();
         assert_eq!(&buffer[..n], b"READY=1\nSTATUS=looks");
         assert!(Notify::from_env(&|_| None).unwrap().every().is_none());
+        for (patience, every) in [("0", None), ("1", Some(OFTEN)), ("often", None)] {
+            let env = |key: &str| match key {
+                "NOTIFY_SOCKET" => Some(name.clone()),
+                _ => Some(patience.to_owned()),
+            };
+            assert_eq!(Notify::from_env(&env).unwrap().every(), every, "{patience}");
+        }
     }
 }

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -11,27 +10,29 @@ use tokio::sync::watch;
 use tokio::task::{LocalSet, spawn_local};
 
 use super::delivery::Plan;
+use super::environment::Environment;
 use super::life::{End, Outside, live};
 use super::lines::Lines;
 use super::notify::Notify;
+use super::reload::{InForce, Origin, Reload, Text};
+use super::watch::Again;
 use crate::catalog::load::Catalog;
 use crate::clock::Clock;
 use crate::config::resolve::{Faults, Resolved};
-use crate::source::look::blocking;
 
-/// The configuration file is looked at this often. A `ConfigMap` is changed under a running pod within a minute.
-const LOOK: Duration = Duration::from_secs(5);
+/// A configuration that was in force and cannot be any more is tried again so often.
+const REFUSED: Duration = Duration::from_secs(10);
 
 /// How the agent is started.
-pub struct Start<'a> {
+pub struct Start {
     /// The configuration to begin with.
     pub resolved: Resolved,
-    /// Makes the configuration again, of the file as it is then.
-    pub load: Rc<dyn Fn() -> Result<Resolved, Faults>>,
-    /// The configuration file; there need be none.
-    pub file: PathBuf,
+    /// The text of the file that it was made of.
+    pub text: Text,
+    /// Makes it again.
+    pub origin: Origin,
     /// The environment.
-    pub env: &'a dyn Fn(&str) -> Option<String>,
+    pub env: Environment,
     /// stdout.
     pub out: Box<dyn Write + Send>,
 }
@@ -49,7 +50,7 @@ pub fn check(resolved: &Resolved, env: &dyn Fn(&str) -> Option<String>) -> Resul
 }
 
 /// Runs until a signal ends it.
-pub fn run(start: Start<'_>) -> io::Result<()> {
+pub fn run(start: Start) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         // Looks that hang in a system call hold one thread each.
@@ -64,27 +65,29 @@ pub fn run(start: Start<'_>) -> io::Result<()> {
     result
 }
 
-async fn lives(start: Start<'_>) -> io::Result<()> {
+async fn lives(start: Start) -> io::Result<()> {
     let clock = Clock::system();
-    let notify = Notify::from_env(start.env).unwrap_or_default();
+    let env = |name: &str| start.env.get(name);
+    let notify = Notify::from_env(&env).unwrap_or_default();
     let lines = Lines::new(start.out)?;
     let (sender, end) = watch::channel(None);
-    let resolved = Rc::new(RefCell::new(Rc::new(start.resolved)));
-    let change = Change {
-        load: start.load,
-        file: start.file,
-        resolved: Rc::clone(&resolved),
+    let in_force: InForce = Rc::new(RefCell::new(Rc::new(start.resolved)));
+    let reload = Reload {
+        origin: start.origin,
+        in_force: Rc::clone(&in_force),
         clock: clock.clone(),
         lines: lines.clone(),
         end: sender.clone(),
     };
     spawn_local(stop_on_signal(sender.clone())?);
-    spawn_local(change.watch()?);
+    spawn_local(reload.watch(start.text)?);
     let outside = Outside {
         env: start.env,
         clock: clock.clone(),
-        notify: &notify,
+        notify,
         end,
+        carried: RefCell::default(),
+        deaf: RefCell::new(Again::default()),
     };
     let version = env!("CARGO_PKG_VERSION");
     lines.say(
@@ -92,26 +95,52 @@ async fn lives(start: Start<'_>) -> io::Result<()> {
         "info",
         &format!("whynotready {version} watches this node"),
     );
+    let mut good: Option<Rc<Resolved>> = None;
     loop {
-        let configuration = Rc::clone(&resolved.borrow());
-        match live(&outside, &configuration, &lines).await {
-            End::Again => {
-                sender.send_if_modified(|end| {
-                    let again = *end == Some(End::Again);
-                    if again {
-                        *end = None;
-                    }
-                    again
-                });
+        let configuration = Rc::clone(&in_force.borrow());
+        let end = match live(&outside, &configuration, &lines).await {
+            Ok(end) => {
+                good = Some(configuration);
+                end
             }
-            End::Stop => {
-                notify.stopping();
-                lines.say(clock.now().wall, "info", "stopped in order");
-                lines.finish();
-                return Ok(());
+            Err(faults) => {
+                for fault in &faults.0 {
+                    lines.say(clock.now().wall, "error", fault);
+                }
+                refused(&configuration, good.take(), &in_force, &outside).await
             }
+        };
+        if end == End::Stop {
+            outside.notify.stopping();
+            lines.say(clock.now().wall, "info", "stopped in order");
+            lines.finish();
+            return Ok(());
         }
+        sender.send_if_modified(|end| {
+            let again = *end == Some(End::Again);
+            if again {
+                *end = None;
+            }
+            again
+        });
     }
+}
+
+/// No life could begin with a configuration that was checked: what it names has changed meanwhile. Back to the one before
+/// it; where there is none, or that was it, it is tried again after a while.
+async fn refused(
+    configuration: &Rc<Resolved>,
+    good: Option<Rc<Resolved>>,
+    in_force: &InForce,
+    outside: &Outside,
+) -> End {
+    if let Some(good) = good.filter(|good| !Rc::ptr_eq(good, configuration)) {
+        *in_force.borrow_mut() = good;
+        return End::Again;
+    }
+    let mut end = outside.end.clone();
+    let ended = tokio::time::timeout(REFUSED, end.wait_for(Option::is_some)).await;
+    ended.ok().and_then(Result::ok).and_then(|e| *e).unwrap_or(End::Again)
 }
 
 fn stop_on_signal(end: watch::Sender<Option<End>>) -> io::Result<impl Future<Output = ()>> {
@@ -124,79 +153,4 @@ fn stop_on_signal(end: watch::Sender<Option<End>>) -> io::Result<impl Future<Out
         }
         end.send_replace(Some(End::Stop));
     })
-}
-
-/// A change of the configuration: applied as a whole, or refused as a whole.
-struct Change {
-    load: Rc<dyn Fn() -> Result<Resolved, Faults>>,
-    file: PathBuf,
-    resolved: Rc<RefCell<Rc<Resolved>>>,
-    clock: Clock,
-    lines: Lines,
-    end: watch::Sender<Option<End>>,
-}
-
-impl Change {
-    fn watch(self) -> io::Result<impl Future<Output = ()>> {
-        let mut hangup = signal(SignalKind::hangup())?;
-        Ok(async move {
-            let mut known = self.text().await;
-            loop {
-                let asked = tokio::select! {
-                    _ = hangup.recv() => true,
-                    () = tokio::time::sleep(LOOK) => false,
-                };
-                let text = self.text().await;
-                if asked || text != known {
-                    known = text;
-                    self.apply();
-                }
-            }
-        })
-    }
-
-    /// The file's content; `None` where there is none, or its disk does not answer.
-    async fn text(&self) -> Option<Vec<u8>> {
-        let path = self.file.clone();
-        let read = blocking(move || read(&path));
-        tokio::time::timeout(LOOK, read).await.ok()??
-    }
-
-    fn apply(&self) {
-        let now = self.clock.now().wall;
-        let say = |level, message: &str| self.lines.say(now, level, message);
-        match (self.load)() {
-            Ok(new) if new == **self.resolved.borrow() => {
-                say("info", "the configuration was read again: it is the same");
-            }
-            Ok(new) => {
-                say("info", "the configuration has changed and is applied");
-                *self.resolved.borrow_mut() = Rc::new(new);
-                self.end.send_if_modified(|end| {
-                    let free = end.is_none();
-                    if free {
-                        *end = Some(End::Again);
-                    }
-                    free
-                });
-            }
-            Err(faults) => {
-                say(
-                    "error",
-                    "the configuration has changed and is refused; the one before stays in force",
-                );
-                for fault in &faults.0 {
-                    say("error", fault);
-                }
-            }
-        }
-    }
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the agent's own configuration, which is no file of the node's"
-)]
-fn read(path: &std::path::Path) -> Option<Vec<u8>> {
-    std::fs::read(path).ok()
 }

@@ -16,19 +16,28 @@ const KEPT: usize = 120;
 #[derive(Debug, Default)]
 pub struct Starved {
     woken: VecDeque<(u64, u64)>,
+    /// How long the loop had waited for its own store when it was woken last. That it chose to wait is no starvation:
+    /// whatever was to be waited for meanwhile was polled before its time-out was.
+    held: u64,
 }
 
 impl Starved {
-    /// Notes that the loop was woken at `now`, in microseconds of `CLOCK_MONOTONIC`.
-    pub fn woken(&mut self, now: u64) {
-        let late = self
-            .woken
-            .back()
-            .map_or(0, |(last, _)| now.saturating_sub(last + PERIOD));
+    /// Notes that the loop was woken at `now`, in microseconds of `CLOCK_MONOTONIC`. `held` is how long it has waited for
+    /// its own store since its start.
+    pub fn woken(&mut self, now: u64, held: u64) {
+        let late = self.late(now, held);
+        self.held = held;
         if self.woken.len() >= KEPT {
             self.woken.pop_front();
         }
         self.woken.push_back((now, late));
+    }
+
+    fn late(&self, now: u64, held: u64) -> u64 {
+        let own = held.saturating_sub(self.held);
+        self.woken
+            .back()
+            .map_or(0, |(last, _)| now.saturating_sub(last + PERIOD + own))
     }
 
     /// The latest of all, in seconds.
@@ -37,13 +46,10 @@ impl Starved {
     }
 
     /// Takes out of a look that ended at `now` what timed out while the agent was starved, and makes gaps of it.
-    pub fn discount(&self, done: &mut Done, now: u64) {
+    pub fn discount(&self, done: &mut Done, now: u64, held: u64) {
         let from = now.saturating_sub(done.took + PERIOD);
         // What has not been woken for since is late already.
-        let pending = self
-            .woken
-            .back()
-            .map_or(0, |(last, _)| now.saturating_sub(last + PERIOD));
+        let pending = self.late(now, held);
         let during = self.woken.iter().filter(|(at, _)| *at >= from).map(|w| w.1);
         let late = during.max().unwrap_or(0).max(pending);
         if late < LATE {
@@ -91,26 +97,36 @@ mod tests {
     fn a_time_out_counts_only_for_an_agent_that_was_awake() {
         let mut starved = Starved::default();
         for second in 1..=10 {
-            starved.woken(second * PERIOD);
+            starved.woken(second * PERIOD, 0);
         }
         let mut awake = done();
-        starved.discount(&mut awake, 10_500_000);
+        starved.discount(&mut awake, 10_500_000, 0);
         assert_eq!((awake.look.readings.len(), awake.look.blind.len()), (2, 0));
-        starved.woken(13_000_000);
+        starved.woken(13_000_000, 0);
         let mut asleep = done();
-        starved.discount(&mut asleep, 13_100_000);
+        starved.discount(&mut asleep, 13_100_000, 0);
         assert_eq!((asleep.look.readings.len(), asleep.look.blind.len()), (1, 1));
         assert_eq!(
             asleep.look.blind[0].reason,
             "it timed out while the agent itself got no CPU time for 2.0 s"
         );
         assert!((starved.worst() - 2.0).abs() < 1e-9);
+        // One that waited for its own disk was awake.
+        let mut held = Starved::default();
+        held.woken(10_000_000, 500_000);
+        let mut pending = done();
+        held.discount(&mut pending, 14_000_000, 3_500_000);
+        assert_eq!(pending.look.readings.len(), 2);
+        held.woken(14_000_000, 3_500_000);
+        let mut waited = done();
+        held.discount(&mut waited, 14_100_000, 3_500_000);
+        assert_eq!((waited.look.readings.len(), held.worst().to_bits()), (2, 0));
         // It is awake again.
         for second in 14..=20 {
-            starved.woken(second * PERIOD);
+            starved.woken(second * PERIOD, 0);
         }
         let mut later = done();
-        starved.discount(&mut later, 20_000_000);
+        starved.discount(&mut later, 20_000_000, 0);
         assert_eq!(later.look.readings.len(), 2);
     }
 }

@@ -78,7 +78,10 @@ impl View for Shared {
     }
 
     fn ready(&self) -> Result<(), String> {
-        if self.standing_by.is_some() || self.core.borrow().is_settled() {
+        let core = self.core.borrow();
+        if core.is_deaf() {
+            Err("the reader of the logs has ended and is started again".to_owned())
+        } else if self.standing_by.is_some() || core.is_settled() {
             Ok(())
         } else {
             Err("the journal is being read and the node looked at for the first time".to_owned())
@@ -111,6 +114,7 @@ impl View for Shared {
         let mut troubles = self.troubles.borrow().clone();
         let (mut tier, mut pending) = (Tier::Memory, 0);
         if let Some(ledger) = core.ledger() {
+            troubles.extend(ledger.trouble());
             (tier, pending) = ledger.outbox().with(|o| {
                 troubles.extend(o.trouble());
                 (o.tier(), o.depth() as u64)

@@ -188,9 +188,8 @@ impl Source {
         let Some((name, kinds)) = (self.make)().map(|(s, _)| (s.name(), s.kinds())) else {
             return;
         };
-        let mut again = AGAIN;
+        let mut again = Again::default();
         loop {
-            let started = tokio::time::Instant::now();
             let mut task = Task(spawn_local(self.clone().look()));
             let why = match (&mut task.0).await {
                 // The engine is gone.
@@ -201,11 +200,8 @@ impl Source {
             if self.looks.send(failed(name, kinds, why)).await.is_err() {
                 return;
             }
-            if started.elapsed() > AGAIN_MOST {
-                again = AGAIN;
-            }
-            tokio::time::sleep(again).await;
-            again = (again * 2).min(AGAIN_MOST);
+            let wait = again.wait(tokio::time::Instant::now());
+            tokio::time::sleep(wait).await;
         }
     }
 
@@ -240,6 +236,24 @@ impl Source {
     async fn scene(&mut self) -> Option<Rc<Scene>> {
         let scene = self.scene.wait_for(Option::is_some).await.ok()?;
         scene.clone()
+    }
+}
+
+/// How long to wait before what ended is started again: doubled each time, and short again for what has lasted.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Again {
+    last: Option<(tokio::time::Instant, Duration)>,
+}
+
+impl Again {
+    /// What was started last has ended now.
+    pub fn wait(&mut self, now: tokio::time::Instant) -> Duration {
+        let wait = match self.last {
+            Some((started, wait)) if now < started + AGAIN_MOST => (wait * 2).min(AGAIN_MOST),
+            _ => AGAIN,
+        };
+        self.last = Some((now + wait, wait));
+        wait
     }
 }
 
@@ -302,6 +316,20 @@ mod tests {
             look.saw("well", Fact::new(Kind::Memory));
             Box::pin(async { look })
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_grow_to_their_most_and_begin_anew_after_what_has_lasted() {
+        let mut again = Again::default();
+        let mut now = tokio::time::Instant::now();
+        let mut waits = Vec::new();
+        for lasted in [0, 1, 1, 1, 1, 1, 1, 1, 1, 1, 299, 300] {
+            now += Duration::from_secs(lasted);
+            let wait = again.wait(now);
+            waits.push(wait.as_secs());
+            now += wait;
+        }
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 1]);
     }
 
     #[tokio::test(start_paused = true)]

@@ -191,6 +191,10 @@ impl Outbox {
         std::mem::take(&mut self.notices)
     }
 
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     pub(super) fn file(&mut self, tier: Tier) -> &mut FileTier {
         if tier == Tier::Disk {
             &mut self.disk
