@@ -54,7 +54,6 @@ fn node() -> Node {
 #[test]
 fn kills_at_random_moments_tell_everything_once() {
     let seed = Clock::system().now().wall.0.unsigned_abs();
-    println!("seed {seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let mut left = kills();
     let mut in_the_middle = 0;
@@ -89,20 +88,15 @@ fn kills_at_random_moments_tell_everything_once() {
             open(a).is_some() && read(&node.path("state/state.json")) != before
         });
         take(&mut told, &last.stop());
-        check(&node, &told, all);
+        check(&node, &told, &format!("seed {seed}, {all} lives told all"));
     }
-    println!("{in_the_middle} of {} kills while it told", kills());
-    assert!(in_the_middle > 0, "it is never killed while it tells");
+    assert!(in_the_middle > 0, "seed {seed}: it is never killed while it tells");
 }
 
 /// Everything was told, each under one id, and all of it is stored.
-fn check(node: &Node, told: &Told, all: usize) {
+fn check(node: &Node, told: &Told, seed: &str) {
     let uids: BTreeSet<&String> = told.values().flatten().collect();
-    assert_eq!(
-        (told.len(), uids.len()),
-        (CHANGES, CHANGES),
-        "{all} lives told all: {told:#?}"
-    );
+    assert_eq!((told.len(), uids.len()), (CHANGES, CHANGES), "{seed}: {told:#?}");
     for (kind, count) in [
         ("episode_opened", MISSED + 1),
         ("root_cause_found", MISSED + 1),
@@ -112,13 +106,13 @@ fn check(node: &Node, told: &Told, all: usize) {
         assert_eq!(
             told.keys().filter(|k| k.contains(kind)).count(),
             count,
-            "{kind}: {told:#?}"
+            "{seed}: {kind}: {told:#?}"
         );
     }
     let kept: Vec<String> = stored(node).into_iter().map(|c| c.uid).collect();
     let distinct: BTreeSet<&String> = kept.iter().collect();
-    assert_eq!(distinct.len(), kept.len(), "none is stored twice: {kept:#?}");
-    assert_eq!(distinct, uids, "what was said is stored");
+    assert_eq!(distinct.len(), kept.len(), "{seed}: none is stored twice: {kept:#?}");
+    assert_eq!(distinct, uids, "{seed}: what was said is stored");
 }
 
 /// Until it is killed.
