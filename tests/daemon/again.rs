@@ -111,7 +111,6 @@ fn a_recovery_while_nobody_looked_is_told_once() {
 fn another_episode_is_not_taken_for_the_one_before_though_the_state_is_gone() {
     let node = Node::new();
     let episode = saw_a_begin(&node);
-    #[expect(clippy::disallowed_methods, reason = "somebody removes it")]
     std::fs::remove_file(node.path("state/state.json")).expect("it was there");
     node.says(&[well(290, 70), refusals(60, 0)].concat());
     let mut second = node.agent(&[COLLECTOR], &[]);

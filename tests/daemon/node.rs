@@ -194,6 +194,11 @@ impl Agent {
         lines.iter().map(parse).collect()
     }
 
+    /// How many lines it has said.
+    pub(crate) fn said(&self) -> usize {
+        self.lines.lock().expect("no panic").len()
+    }
+
     /// The events among them: `event cause`.
     pub(crate) fn events(&self) -> Vec<String> {
         let word = |line: &Value, name: &str| line[name].as_str().map(str::to_owned);

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 
 use super::bundles::Shelf;
 use super::figures::Figures;
+use super::hearing::Hearing;
 use super::kept::Kept;
 use super::ledger::Ledger;
 use super::lines::Lines;
@@ -31,8 +32,6 @@ use crate::source::pass::{self, Stand};
 
 /// The answer is made again after so many seconds, where nothing has come.
 const QUIET: u64 = 5;
-/// The reader has to give a sign of life within this, microseconds.
-const READER: u64 = 20_000_000;
 /// Nothing is told before every source has looked once, but for sources that take longer than this, microseconds.
 const FIRST_PASS: u64 = 15_000_000;
 
@@ -74,13 +73,7 @@ pub struct Core {
     /// Looks that wait for the reader to catch up, the newest of each source.
     early: BTreeMap<&'static str, Done>,
     looked: Vec<&'static str>,
-    /// When the reader gave its last sign; that it does not is said once.
-    reader: u64,
-    silent: bool,
-    /// It has ended.
-    deaf: bool,
-    /// There is something for it to read, as far as it has said.
-    present: bool,
+    hearing: Hearing,
     fresh: bool,
     quiet: u64,
     starved: Starved,
@@ -108,10 +101,7 @@ impl Core {
             caught_up: false,
             early: BTreeMap::new(),
             looked: Vec::new(),
-            reader: started.monotonic,
-            silent: false,
-            deaf: false,
-            present: true,
+            hearing: Hearing::from(started.monotonic),
             fresh: false,
             quiet: 0,
             starved: Starved::default(),
@@ -206,8 +196,7 @@ impl Core {
     /// Takes what the reader has read.
     pub fn batch(&mut self, batch: Batch) {
         let now = self.setup.clock.now();
-        self.reader = now.monotonic;
-        self.silent = false;
+        let present = self.hearing.heard(now.monotonic, batch.present);
         for input in batch.inputs {
             self.take(&input);
         }
@@ -215,8 +204,6 @@ impl Core {
             self.line = batch.line;
         }
         self.named.1 = batch.node.or(self.named.1.take());
-        let present = batch.present.unwrap_or(self.present);
-        self.present = present;
         self.figures.journal(present, batch.entries, batch.lost, now.wall);
         if let (Some(ledger), Some(position)) = (&mut self.setup.ledger, batch.position) {
             ledger.read(position);
@@ -245,7 +232,7 @@ impl Core {
     pub fn second(&mut self) {
         let now = self.setup.clock.now();
         self.starved.woken(now.monotonic, self.held());
-        if now.monotonic.saturating_sub(self.reader) > READER && !self.silent {
+        if self.hearing.falls_silent(now.monotonic) {
             self.unheard("the logs cannot be read: their disk does not answer", now.wall);
         }
         self.quiet += 1;
@@ -261,19 +248,18 @@ impl Core {
 
     /// The reader of logs has ended.
     pub fn deafened(&mut self, why: &str) {
-        self.deaf = true;
+        self.hearing.ended();
         let now = self.setup.clock.now();
         self.unheard(why, now.wall);
     }
 
     /// Whether the reader of logs has ended.
     pub fn is_deaf(&self) -> bool {
-        self.deaf
+        self.hearing.is_deaf()
     }
 
     fn unheard(&mut self, why: &str, now: Timestamp) {
-        self.silent = true;
-        self.figures.journal(false, 0, self.figures.lost(), now);
+        self.figures.journal(false, 0, self.figures.dropped(), now);
         let gap = Gap {
             source: "journal".to_owned(),
             from: Some(now),
@@ -378,5 +364,56 @@ impl Core {
     fn boot_id(&self) -> Option<String> {
         let own = self.setup.boot.map(|id| format!("{:032x}", u128::from_be_bytes(id)));
         own.or_else(|| self.line.boot_id())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn core() -> Core {
+        Core::new(Setup {
+            catalog: Arc::new(Catalog::embedded().unwrap()),
+            clock: Clock::fixed(Now::default()),
+            boot: None,
+            node: None,
+            sources: Vec::new(),
+            ledger: None,
+            shelf: None,
+            lines: Lines::new(Box::new(std::io::sink())).unwrap(),
+        })
+    }
+
+    fn hears(core: &Core) -> bool {
+        core.figures().numbers().sources["journal"].success
+    }
+
+    #[test]
+    fn a_journal_that_is_not_there_is_no_success() {
+        let mut core = core();
+        for (present, hears_it) in [(Some(true), true), (None, true), (Some(false), false), (None, false)] {
+            core.batch(Batch {
+                present,
+                ..Batch::default()
+            });
+            assert_eq!(hears(&core), hears_it, "{present:?}");
+        }
+    }
+
+    #[test]
+    fn a_reader_that_ended_is_a_gap_and_holds_nothing_up() {
+        let mut core = core();
+        core.batch(Batch {
+            present: Some(true),
+            lost: 3,
+            ..Batch::default()
+        });
+        assert!(!core.is_settled(), "the history is being read");
+        core.deafened("it has ended");
+        assert!(core.is_deaf() && core.is_settled() && !hears(&core));
+        assert_eq!(core.figures().dropped(), 3);
+        core.second();
+        let gaps = &core.diagnosis().gaps;
+        assert!(gaps.iter().any(|g| g.reason == "it has ended"), "{gaps:?}");
     }
 }

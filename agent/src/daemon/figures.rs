@@ -56,7 +56,7 @@ impl Figures {
     }
 
     /// Entries known to be lost.
-    pub fn lost(&self) -> u64 {
+    pub fn dropped(&self) -> u64 {
         self.numbers.dropped
     }
 

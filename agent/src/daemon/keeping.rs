@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use super::delivery::Plan;
 use super::ledger::Ledger;
+use super::lines::Lines;
 use super::state::{Lock, State};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -81,6 +82,13 @@ impl Keeping {
         }
         keeping.outbox = Some(outbox);
         keeping
+    }
+
+    /// Says what there is to be said.
+    pub(super) fn say(&self, lines: &Lines, now: Timestamp) {
+        for trouble in &self.told {
+            lines.say(now, "warning", trouble);
+        }
     }
 
     /// The state to go on with. Where the disk does not say, the lock is given back: what is not known must not be

@@ -29,7 +29,6 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::config::resolve::{Faults, Resolved};
 use crate::host::Host;
-use crate::http::view::View;
 use crate::outbox::durable::Outbox;
 use crate::source::look::blocking;
 use crate::source::probe::target::Service;
@@ -120,6 +119,7 @@ impl Life {
         let host = host(&config);
         let keeping = Keeping::take(&config, &plan, &clock, &outside.carried);
         let (keeping, identity) = tokio::join!(keeping, Identity::of(&host));
+        keeping.say(lines, clock.now().wall);
         let Keeping {
             lock,
             standing_by,
@@ -128,9 +128,6 @@ impl Life {
             history,
             told,
         } = keeping;
-        for trouble in &told {
-            lines.say(clock.now().wall, "warning", trouble);
-        }
         let setting = setting(&config, &host, outside);
         let keeps = ledger.is_some();
         let stop_logs = Arc::new(AtomicBool::new(false));
@@ -154,8 +151,7 @@ impl Life {
         })));
         let (scene_sender, scene) = watch::channel(None);
         let (look_sender, looks) = mpsc::channel(sources::WAITING);
-        let pace = core.borrow().pace();
-        let watch = sources::start(&setting, &pace, scene_sender, &look_sender);
+        let watch = sources::start(&setting, &core.borrow().pace(), scene_sender, &look_sender);
         let tallies = Tallies::default();
         let (stop_workers, stop) = watch::channel(false);
         let office = outbox.map(|outbox| Office {
@@ -179,8 +175,7 @@ impl Life {
             standing_by,
             troubles: RefCell::new(told),
         });
-        let view: Rc<dyn View> = shared.clone();
-        let listeners = ports::open(&config, &view, &shared);
+        let listeners = ports::open(&config, &shared);
         Self {
             config,
             core,

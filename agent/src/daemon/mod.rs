@@ -10,6 +10,7 @@ pub mod core;
 pub mod delivery;
 pub mod environment;
 pub mod figures;
+pub mod hearing;
 mod keeping;
 pub mod kept;
 pub mod ledger;

@@ -16,11 +16,12 @@ use crate::http::view::View;
 const AGAIN: Duration = Duration::from_secs(10);
 
 /// Opens what is configured.
-pub(super) fn open(config: &Config, view: &Rc<dyn View>, shared: &Rc<Shared>) -> Vec<JoinHandle<()>> {
+pub(super) fn open(config: &Config, shared: &Rc<Shared>) -> Vec<JoinHandle<()>> {
+    let view: Rc<dyn View> = Rc::clone(shared) as Rc<dyn View>;
     let mut tasks = Vec::new();
     if let Some(address) = config.listen_metrics {
         let (tls, token) = (config.listen_tls.clone(), config.listen_token_file.clone());
-        let (view, shared) = (Rc::clone(view), Rc::clone(shared));
+        let (view, shared) = (Rc::clone(&view), Rc::clone(shared));
         tasks.push(spawn_local(async move {
             let bind = || MetricsListener::bind(address, tls.clone(), token.clone());
             let listener = bound(bind, &shared).await;
@@ -28,7 +29,7 @@ pub(super) fn open(config: &Config, view: &Rc<dyn View>, shared: &Rc<Shared>) ->
             listener.serve(view, say).await;
         }));
     }
-    let (place, view, shared) = (config.listen_debug.clone(), Rc::clone(view), Rc::clone(shared));
+    let (place, view, shared) = (config.listen_debug.clone(), view, Rc::clone(shared));
     tasks.push(spawn_local(async move {
         if let Some(listener) = bound(|| DebugListener::bind(&place), &shared).await {
             listener.serve(view).await;

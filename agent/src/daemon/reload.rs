@@ -27,13 +27,16 @@ const STANDS: Duration = Duration::from_secs(1);
 /// A file's text; `None` where there is none, and need not be; or why it cannot be read.
 pub type Text = Result<Option<String>, String>;
 
+/// Makes a configuration of a file's text, and checks what it names.
+pub type Load = dyn Fn(&Text) -> Result<Resolved, Faults> + Send + Sync;
+
 /// Where the configuration comes from. Both may block.
 #[derive(Clone)]
 pub struct Origin {
     /// Reads the file.
     pub read: Arc<dyn Fn() -> Text + Send + Sync>,
-    /// Makes a configuration of its text, and checks what it names.
-    pub load: Arc<dyn Fn(&Text) -> Result<Resolved, Faults> + Send + Sync>,
+    /// Makes the configuration.
+    pub load: Arc<Load>,
 }
 
 /// The configuration that is in force.

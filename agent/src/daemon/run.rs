@@ -154,3 +154,48 @@ fn stop_on_signal(end: watch::Sender<Option<End>>) -> io::Result<impl Future<Out
         end.send_replace(Some(End::Stop));
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Now;
+    use crate::config::resolve::{Sources, resolve};
+
+    fn configuration() -> Rc<Resolved> {
+        let sources = Sources {
+            file: None,
+            env: &|_| None,
+            flags: &[],
+        };
+        Rc::new(resolve(&sources).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_configuration_that_cannot_be_lived_with_gives_way_to_the_one_before() {
+        let (sender, end) = watch::channel(None);
+        let outside = Outside {
+            env: Environment::default(),
+            clock: Clock::fixed(Now::default()),
+            notify: Notify::default(),
+            end,
+            carried: RefCell::default(),
+            deaf: RefCell::default(),
+        };
+        let (good, bad) = (configuration(), configuration());
+        let in_force = Rc::new(RefCell::new(Rc::clone(&bad)));
+        assert_eq!(
+            refused(&bad, Some(Rc::clone(&good)), &in_force, &outside).await,
+            End::Again
+        );
+        assert!(Rc::ptr_eq(&in_force.borrow(), &good));
+        // Now that one cannot be lived with either: it is tried again, after a while, until the agent is to stop.
+        let started = tokio::time::Instant::now();
+        assert_eq!(refused(&good, None, &in_force, &outside).await, End::Again);
+        assert_eq!(started.elapsed(), REFUSED);
+        sender.send_replace(Some(End::Stop));
+        assert_eq!(
+            refused(&good, Some(Rc::clone(&good)), &in_force, &outside).await,
+            End::Stop
+        );
+    }
+}

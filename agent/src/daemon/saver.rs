@@ -124,7 +124,7 @@ mod tests {
     fn what_is_given_last_is_what_is_kept() {
         let dir = tempfile::tempdir().unwrap();
         let saver = Saver::start(dir.path()).unwrap();
-        assert!(saver.first(&state(1), Duration::from_secs(60)));
+        assert!(saver.first(&state(1), Duration::from_mins(1)));
         assert_eq!(State::load(dir.path()).0, state(1));
         for n in 2..50 {
             let _ = saver.offer(&state(n), None);
@@ -142,7 +142,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let gone = dir.path().join("gone");
         let saver = Saver::start(&gone).unwrap();
-        assert!(saver.first(&state(1), Duration::from_secs(60)), "it has tried");
+        assert!(saver.first(&state(1), Duration::from_mins(1)), "it has tried");
         assert!(saver.trouble().unwrap().starts_with("the state cannot be saved: "));
         std::fs::create_dir(&gone).unwrap();
         saver.last(state(2), None);
