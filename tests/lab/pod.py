@@ -34,13 +34,13 @@ def main():
     sys.path.insert(0, a.lab_dir)
     import lab as fault_lab
     import scenarios
-    values = [x for s in ["platform=kubeadm"] + a.set for x in ("--set", s)]
+    values = [x for s in a.set for x in ("--set", s)]
     for name in a.fault or ["api-down"]:
         fault, L = scenarios.ALL[name], fault_lab.Lab(a.lab, a.kubelet)
         try:
             L.network(); L.control_plane(); L.boot(); L.wait_ready()
             L.load(a.image)
-            manifests = subprocess.run([a.helm, "template", "why", CHART, "--namespace", "kube-system", "--kube-version", "1.31.0"] + values,
+            manifests = subprocess.run([a.helm, "template", "why", CHART, "--no-hooks", "--namespace", "kube-system", "--kube-version", "1.31.0"] + values,
                                        capture_output=True, text=True, check=True).stdout
             path = os.path.join(L.dir, "chart.yaml")
             with open(path, "w") as f:

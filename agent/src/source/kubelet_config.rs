@@ -64,10 +64,23 @@ impl Sampler for KubeletConfig {
 fn look(host: &Host, world: &World) -> Look {
     let mut look = Look::default();
     file(&mut look, world);
-    swap::look(&mut look, host, world);
-    cgroup::look(&mut look, host, world);
-    paths::look(&mut look, host, world);
-    port::look(&mut look, host, world);
+    cgroup::version(&mut look, host);
+    // What a file would say that is there and not visible from here is not its default.
+    if world.config.state == ConfigState::Unknown && world.config_path.is_some() {
+        let why = "the kubelet's configuration file, which may set them, is not visible here";
+        unread::world(
+            &mut look,
+            Kind::KubeletSetting,
+            world,
+            world.config_path.as_deref(),
+            why,
+        );
+    } else {
+        swap::look(&mut look, host, world);
+        cgroup::driver(&mut look, world);
+        paths::look(&mut look, host, world);
+        port::look(&mut look, host, world);
+    }
     binary::look(&mut look, host, world);
     runtime::look(&mut look, host, world);
     proxy::look(&mut look, world);
@@ -222,6 +235,31 @@ mod tests {
         "etc/systemd/system/kubelet.service",
         "[Service]\nExecStart=/usr/bin/kubelet --config=/c.yaml --kubeconfig=/k.conf\n",
     );
+
+    #[test]
+    fn a_file_that_cannot_be_seen_from_here_is_not_its_defaults() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::at(dir.path());
+        let mut world = World {
+            config_path: Some("/var/lib/kubelet/config.yaml".into()),
+            flags_known: true,
+            ..World::default()
+        };
+        world.runtime.config.cgroup_driver = Some("systemd");
+        world.settings.cgroup_driver = "cgroupfs".into();
+        let states = |world: &World| {
+            let look = look(&host, world);
+            let of = look.readings.iter().map(|r| &r.facts[0]);
+            let driver = of.filter(|f| f.text("what") == Some("cgroup-driver"));
+            driver
+                .filter_map(|f| f.text("state").map(str::to_owned))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(world.config.state, ConfigState::Unknown);
+        assert_eq!(states(&world), [""; 0]);
+        world.config.state = ConfigState::Ok;
+        assert_eq!(states(&world), ["bad"], "where it is seen it counts");
+    }
 
     #[test]
     fn every_fault_of_the_file_is_stated() {

@@ -7,13 +7,8 @@ use crate::source::look::Look;
 use crate::source::unread::MOUNT;
 use crate::world::World;
 
-pub(super) fn look(look: &mut Look, host: &Host, world: &World) {
-    version(look, host);
-    driver(look, world);
-}
-
 /// `cgroup.controllers` is at the root of the unified hierarchy only (cgroups(7)).
-fn version(look: &mut Look, host: &Host) {
+pub(super) fn version(look: &mut Look, host: &Host) {
     if host.metadata("/sys/fs/cgroup/cgroup.controllers").is_ok() {
         Setting::new("cgroup-version", "ok", "2").say(look, "cgroup version 2");
     } else if host.metadata("/sys/fs/cgroup/memory").is_ok() {
@@ -28,7 +23,7 @@ fn version(look: &mut Look, host: &Host) {
     }
 }
 
-fn driver(look: &mut Look, world: &World) {
+pub(super) fn driver(look: &mut Look, world: &World) {
     let (kubelet, config) = (&world.settings.cgroup_driver, &world.runtime.config);
     let path = world
         .runtime
