@@ -59,7 +59,7 @@ pub struct Analyze {
     /// Nothing after this; written as for --since
     #[arg(long, value_name = "TIME")]
     pub until: Option<String>,
-    /// The node's name, where the record does not say it; filters nothing
+    /// The node's name, where the record does not say it; filters nothing, but of a must-gather picks the lines of this node
     #[arg(long)]
     pub node: Option<String>,
     /// How to answer.

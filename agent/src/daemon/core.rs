@@ -35,6 +35,9 @@ const QUIET: u64 = 5;
 /// Nothing is told before every source has looked once, but for sources that take longer than this, microseconds.
 const FIRST_PASS: u64 = 15_000_000;
 
+/// What is said of a reader that gives no sign.
+const SILENT: &str = "the logs cannot be read: their disk does not answer";
+
 /// What a life of the agent begins with.
 pub struct Setup {
     /// The catalog.
@@ -196,6 +199,10 @@ impl Core {
     /// Takes what the reader has read.
     pub fn batch(&mut self, batch: Batch) {
         let now = self.setup.clock.now();
+        if self.hearing.is_silent() {
+            // The gap that was told is over.
+            self.take(&Input::Gap(silence(None, Some(now.wall))));
+        }
         let present = self.hearing.heard(now.monotonic, batch.present);
         for input in batch.inputs {
             self.take(&input);
@@ -233,7 +240,7 @@ impl Core {
         let now = self.setup.clock.now();
         self.starved.woken(now.monotonic, self.held());
         if self.hearing.falls_silent(now.monotonic) {
-            self.unheard("the logs cannot be read: their disk does not answer", now.wall);
+            self.unheard(SILENT, now.wall);
         }
         self.quiet += 1;
         if !self.caught_up || !(self.fresh || self.quiet >= QUIET) {
@@ -367,6 +374,17 @@ impl Core {
     }
 }
 
+/// The gap of a reader that gives, or gave, no sign.
+fn silence(from: Option<Timestamp>, to: Option<Timestamp>) -> Gap {
+    Gap {
+        source: "journal".to_owned(),
+        from,
+        to,
+        reason: SILENT.to_owned(),
+        grant: None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -415,5 +433,30 @@ mod tests {
         core.second();
         let gaps = &core.diagnosis().gaps;
         assert!(gaps.iter().any(|g| g.reason == "it has ended"), "{gaps:?}");
+    }
+
+    #[test]
+    fn a_reader_that_is_heard_again_ends_its_gap() {
+        let time = Arc::new(std::sync::atomic::AtomicU64::new(0));
+        let clock = {
+            let time = Arc::clone(&time);
+            Clock::from_fn(move || {
+                let micros = time.load(std::sync::atomic::Ordering::Relaxed);
+                Now {
+                    wall: Timestamp(micros as i64),
+                    monotonic: micros,
+                    boottime: micros,
+                }
+            })
+        };
+        let mut core = core();
+        core.setup.clock = clock;
+        let told = |core: &Core| core.diagnosis().gaps.iter().find(|g| g.reason == SILENT).map(|g| g.to);
+        time.store(30_000_000, std::sync::atomic::Ordering::Relaxed);
+        core.second();
+        assert_eq!(told(&core), Some(None), "it gives no sign");
+        core.batch(Batch::default());
+        core.second();
+        assert_eq!(told(&core), Some(Some(Timestamp(30_000_000))));
     }
 }

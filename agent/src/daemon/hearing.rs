@@ -49,6 +49,11 @@ impl Hearing {
         silent
     }
 
+    /// Whether it has been said that it gives no sign.
+    pub fn is_silent(&self) -> bool {
+        self.state == State::Silent
+    }
+
     /// It has ended.
     pub fn ended(&mut self) {
         self.state = State::Deaf;
