@@ -174,3 +174,32 @@ fn what_could_not_be_looked_at_is_missing_with_its_grant() {
     // A look that is a gap says nothing of the log: silence there still counts.
     assert_eq!(diagnosis.gaps.len(), 1);
 }
+
+#[test]
+fn a_state_that_has_passed_is_no_cause_of_what_is_so_now() {
+    const GONE: &str = "runtime-socket program=containerd result=refused";
+    const THERE: &str = "runtime-socket program=containerd result=ok";
+    let roots_with = |later: &str| {
+        let mut record = late_renewals();
+        looks(&mut record, 12, GONE);
+        looks(&mut record, 17, later);
+        looks(&mut record, 72, later);
+        record.finish().findings.iter().any(|f| f.cause == "runtime-down")
+    };
+    assert!(roots_with(GONE));
+    assert!(!roots_with(THERE));
+}
+
+#[test]
+fn one_look_that_fails_is_no_risk() {
+    const FULL: &str = "filesystem mount=/ role=root used_percent=100 free_mb=0";
+    const ROOM: &str = "filesystem mount=/ role=root used_percent=40 free_mb=9000";
+    let risks = |later: &str| {
+        let mut record = Record::new(false);
+        looks(&mut record, 0, FULL);
+        looks(&mut record, 5, later);
+        record.finish().findings.iter().any(|f| f.cause == "disk-full")
+    };
+    assert!(risks(FULL));
+    assert!(!risks(ROOM));
+}

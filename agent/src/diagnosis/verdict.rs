@@ -7,6 +7,7 @@ use super::episodes::recovery;
 use super::finding::{self, Context};
 use super::roles::{self, Ranked};
 use crate::evidence::track::Window;
+use crate::grammar::fact::Kind;
 use crate::grammar::line::Origin;
 use crate::model::diagnosis::{Diagnosis, HeartbeatState, NodeVerdict, SCHEMA_VERSION};
 use crate::model::episode::{Candidate, Episode, EpisodeState};
@@ -53,7 +54,11 @@ pub(super) fn of_episode(engine: &Engine, effect: &Effect, id: &str) -> (Vec<Fin
     let to = engine.last.map_or(effect.last.t, |l| l.t);
     let tail = tail(effect);
     let window = Window { from, to, tail };
-    let found = assess::assess(&engine.catalog, engine.record(), window);
+    let mut found = assess::assess(&engine.catalog, engine.record(), window);
+    // What the agent saw of a state, and saw otherwise since, is over. An effect that is over has no present to ask.
+    if engine.present().is_some_and(|e| e.id == effect.id) && !engine.episodes.is_fading() {
+        found.retain(|f| !is_refuted(engine, f, STATES));
+    }
     let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
     let effects = explained_effects(effect.id);
     let ranked = roles::rank(&engine.catalog, found, effects, Some(effect.since.t));
@@ -316,13 +321,31 @@ fn is_whole(engine: &Engine) -> bool {
     engine.coverage.heard_any(&[Origin::Systemd]) && engine.lines > QUOTED
 }
 
-/// Whether all that speaks for a cause is what the agent saw, and a later look at the same did not find it again: one look
-/// that failed is no risk.
-fn is_refuted(engine: &Engine, found: &Found) -> bool {
+/// Kinds that say how something is, not how often it fails: the newest look counts.
+const STATES: &[Kind] = &[
+    Kind::RuntimeSocket,
+    Kind::UnitState,
+    Kind::Process,
+    Kind::Filesystem,
+    Kind::KubeletConfig,
+    Kind::KubeletSetting,
+    Kind::Kubeconfig,
+    Kind::CertificateFile,
+];
+
+/// Whether all that speaks for a cause is what the agent saw of these kinds, and a later look at the same did not find it
+/// again: one look that failed is no risk, and a state that has passed no cause of what is so now.
+fn is_refuted(engine: &Engine, found: &Found, kinds: &[Kind]) -> bool {
     found.signals.iter().all(|(signal, asserted)| {
         let signal = &engine.catalog.signals[*signal];
-        let later = |topic| engine.sight.looks(topic).any(|look| look.at.t > asserted.last.t);
-        signal.lasting && !signal.looks.is_empty() && signal.looks.iter().any(later)
+        // Where several sources may assert it, each of them has to have looked again.
+        let newest = |topic| engine.sight.looks(topic).map(|look| look.at.t).max();
+        let mut looked = signal.looks.iter().filter_map(newest).peekable();
+        let again = looked.peek().is_some() && looked.all(|at| at > asserted.last.t);
+        signal.lasting
+            && !signal.looks.is_empty()
+            && signal.looks.iter().all(|topic| kinds.contains(&topic.kind))
+            && again
     })
 }
 
@@ -335,7 +358,7 @@ fn with_risks(engine: &Engine, now: Moment, findings: &mut Vec<Finding>) -> Node
     };
     let mut found = assess::assess(&engine.catalog, engine.record(), window);
     // Calls that failed and succeed again are over, not a risk.
-    found.retain(|f| f.last.t >= now.t - RISK && !f.only_told && !is_refuted(engine, f));
+    found.retain(|f| f.last.t >= now.t - RISK && !f.only_told && !is_refuted(engine, f, Kind::ALL));
     let asserted: Vec<usize> = found.iter().map(|f| f.cause).collect();
     let context = Context {
         episode: None,
