@@ -16,7 +16,8 @@ const KILLS: usize = 30;
 const MISSED: usize = 10;
 /// Changes of all of them: four of each that is over, two of the last.
 const CHANGES: usize = MISSED * 4 + 2;
-/// Kills in one node's journal, at most.
+/// Nodes at a time, and kills in the journal of one, at most.
+const NODES: usize = 3;
 const OF_ONE: usize = 16;
 
 /// `episode kind cause`, and its id.
@@ -54,13 +55,23 @@ fn node() -> Node {
 #[test]
 fn kills_at_random_moments_tell_everything_once() {
     let seed = Clock::system().now().wall.0.unsigned_abs();
+    let share = kills().div_ceil(NODES);
+    // Agents wait more than they work.
+    let in_the_middle: usize = std::thread::scope(|scope| {
+        let of_one = |n| scope.spawn(move || one_node(seed + n, share));
+        let nodes: Vec<_> = (0..NODES as u64).map(of_one).collect();
+        nodes.into_iter().map(|n| n.join().expect("it holds")).sum()
+    });
+    assert!(in_the_middle > 0, "seed {seed}: it is never killed while it tells");
+}
+
+/// Kills its agents so often. Gives how many of them were telling.
+fn one_node(seed: u64, mut left: usize) -> usize {
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut left = kills();
     let mut in_the_middle = 0;
     while left > 0 {
         let node = node();
         let mut told = Told::new();
-        let mut all = 0;
         for _ in 0..left.min(OF_ONE) {
             left -= 1;
             let mut agent = node.agent(&[COLLECTOR], &[]);
@@ -78,25 +89,24 @@ fn kills_at_random_moments_tell_everything_once() {
             let lines = agent.kill();
             let events = lines.iter().filter(|l| l["event"].is_string()).count();
             in_the_middle += usize::from((1..CHANGES).contains(&events));
-            all += usize::from(events == CHANGES);
             take(&mut told, &lines);
             node.says(&refusals(0, 0));
         }
-        let mut last = node.agent(&[COLLECTOR], &[]);
         let before = read(&node.path("state/state.json"));
+        let mut last = node.agent(&[COLLECTOR], &[]);
         last.wait("it has told and kept", |a| {
             open(a).is_some() && read(&node.path("state/state.json")) != before
         });
         take(&mut told, &last.stop());
-        check(&node, &told, &format!("seed {seed}, {all} lives told all"));
+        check(&node, &told, seed);
     }
-    assert!(in_the_middle > 0, "seed {seed}: it is never killed while it tells");
+    in_the_middle
 }
 
 /// Everything was told, each under one id, and all of it is stored.
-fn check(node: &Node, told: &Told, seed: &str) {
+fn check(node: &Node, told: &Told, seed: u64) {
     let uids: BTreeSet<&String> = told.values().flatten().collect();
-    assert_eq!((told.len(), uids.len()), (CHANGES, CHANGES), "{seed}: {told:#?}");
+    assert_eq!((told.len(), uids.len()), (CHANGES, CHANGES), "seed {seed}: {told:#?}");
     for (kind, count) in [
         ("episode_opened", MISSED + 1),
         ("root_cause_found", MISSED + 1),
@@ -106,13 +116,17 @@ fn check(node: &Node, told: &Told, seed: &str) {
         assert_eq!(
             told.keys().filter(|k| k.contains(kind)).count(),
             count,
-            "{seed}: {kind}: {told:#?}"
+            "seed {seed}: {kind}: {told:#?}"
         );
     }
     let kept: Vec<String> = stored(node).into_iter().map(|c| c.uid).collect();
     let distinct: BTreeSet<&String> = kept.iter().collect();
-    assert_eq!(distinct.len(), kept.len(), "{seed}: none is stored twice: {kept:#?}");
-    assert_eq!(distinct, uids, "{seed}: what was said is stored");
+    assert_eq!(
+        distinct.len(),
+        kept.len(),
+        "seed {seed}: none is stored twice: {kept:#?}"
+    );
+    assert_eq!(distinct, uids, "seed {seed}: what was said is stored");
 }
 
 /// Until it is killed.

@@ -161,7 +161,7 @@ fn a_state_directory_that_cannot_be_written_costs_durability_only() {
     node.loses_its_api_server(60);
     std::fs::remove_dir(node.path("state")).expect("it is empty");
     node.write("state", "a file is in the way");
-    let mut agent = node.agent(&[], &[]);
+    let mut agent = node.agent(&[again::COLLECTOR], &[]);
     agent.wait("the root cause", found);
     let tiers = field(&agent.lines(), "root_cause_found", "tier");
     assert!(tiers == ["run"] || tiers == ["memory"], "{tiers:?}");
@@ -174,4 +174,17 @@ fn a_state_directory_that_cannot_be_written_costs_durability_only() {
             .any(|t| t.as_str().is_some_and(|t| t.contains("state directory"))),
         "{about}"
     );
+
+    // Once it can be, what was found moves there, and what was told is not told again.
+    std::fs::remove_file(node.path("state")).expect("it was there");
+    agent.wait("it has the lock and has kept", |a| {
+        read(&node.path("state/lock")) == a.child.id().to_string()
+            && read(&node.path("state/state.json")).contains("\"open\":{")
+            && open(a).is_some()
+    });
+    let events = agent.stop();
+    assert_eq!(field(&events, "root_cause_found", "cause").len(), 1, "{events:#?}");
+    let stored = again::stored(&node);
+    let causes: Vec<&str> = stored.iter().filter_map(|c| c.cause.as_deref()).collect();
+    assert_eq!(causes, ["api-connection-refused"]);
 }
