@@ -27,20 +27,21 @@ impl Drop for Collector {
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the collector is a program of its own")]
-fn program() -> PathBuf {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/delivery/collector.sh");
+/// The program that a script beside this file builds, where it is not there yet.
+#[expect(clippy::disallowed_methods, reason = "the script builds a program of somebody else")]
+pub(crate) fn built(script: &str) -> PathBuf {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("delivery").join(script);
     let built = Command::new("bash")
-        .arg(script)
+        .arg(&script)
         .stderr(Stdio::inherit())
         .output()
         .expect("bash runs");
-    assert!(built.status.success(), "the collector is built");
+    assert!(built.status.success(), "{} failed", script.display());
     PathBuf::from(String::from_utf8(built.stdout).expect("a path").trim())
 }
 
 /// A port that was free a moment ago.
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
     listener.local_addr().expect("an address").port()
 }
@@ -103,7 +104,7 @@ fn attribute<'a>(record: &'a Json, key: &str) -> &'a str {
 
 #[test]
 fn a_real_collector_that_comes_late_gets_everything() {
-    let program = program();
+    let program = built("collector.sh");
     let dir = tempfile::tempdir().expect("a directory");
     let authority = Authority::new();
     let port = free_port();

@@ -1,8 +1,7 @@
-//! Events and the condition against a real kube-apiserver and etcd. Ignored by default: CI has neither. The directory of
-//! `kube-apiserver` (as `lab/setup.sh` builds it) is named by `WHYNOTREADY_KUBE_BIN`:
-//! `cargo test -p whynotready-tests --test delivery real_api -- --ignored`.
+//! Events and the condition against a real kube-apiserver and etcd. The API server is built from its Go module by
+//! `apiserver.sh` where it is not there yet; `.ci/tools` has Debian's etcd.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use whynotready::model::change::ChangeKind;
 use whynotready::model::diagnosis::HeartbeatState;
 use whynotready::outbox::sink::Sink;
 
+use crate::collector::{built, free_port};
 use crate::events::gate;
 use crate::sample::{change, diagnosis, on_one_thread, outbox, until};
 use crate::tls::{Authority, file};
@@ -46,11 +46,6 @@ fn start(program: &Path, arguments: &[String], log: &Path) -> Process {
         .stderr(log)
         .spawn();
     Process(child.expect("started"))
-}
-
-fn port() -> u16 {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
-    listener.local_addr().expect("an address").port()
 }
 
 /// As the administrator, over the same TLS.
@@ -98,15 +93,14 @@ fn role() -> Json {
 }
 
 #[test]
-#[ignore = "needs kube-apiserver and etcd: see the head of the file"]
 fn a_real_api_server_takes_events_series_and_the_condition() {
-    #[expect(clippy::disallowed_methods, reason = "where the programs are")]
-    let bin = PathBuf::from(std::env::var("WHYNOTREADY_KUBE_BIN").expect("WHYNOTREADY_KUBE_BIN is set"));
+    let api_server = built("apiserver.sh");
+    let etcd = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools/bin/etcd");
     let dir = tempfile::tempdir().expect("a directory");
     let at = |name: &str| dir.path().join(name).display().to_string();
-    let (store, peers, secure) = (port(), port(), port());
+    let (store, peers, secure) = (free_port(), free_port(), free_port());
     let _etcd = start(
-        Path::new("etcd"),
+        &etcd,
         &[
             format!("--data-dir={}", at("etcd")),
             format!("--listen-client-urls=http://127.0.0.1:{store}"),
@@ -136,7 +130,7 @@ fn a_real_api_server_takes_events_series_and_the_condition() {
     let key = file(dir.path(), "server.key", &pair.key);
     let public = file(dir.path(), "server.pub", &pair.public);
     let _api = start(
-        &bin.join("kube-apiserver"),
+        &api_server,
         &[
             format!("--etcd-servers=http://127.0.0.1:{store}"),
             format!("--secure-port={secure}"),
